@@ -1,0 +1,5 @@
+"""`python -m hyenadna`, the same as the command `hyenadna`."""
+
+from hyenadna.cli import main
+
+main()
