@@ -1,0 +1,1 @@
+"""The program that cuts `resources/demo/` from Debian and PyPI packages."""
