@@ -32,7 +32,9 @@ def test_embed_takes_either_sequences_or_intervals(tmp_path, source):
 
 
 def test_a_setting_without_a_value_is_wrong_usage(tmp_path):
-    paths = [word for key in ("model", "recipe", "tokens", "intervals") for word in (f"--{key}", "x")]
+    paths = [
+        word for key in ("model", "recipe", "tokens", "intervals") for word in (f"--{key}", "x")
+    ]
     done = run("pretrain", *paths, "--out", str(tmp_path), "--set", "steps")
     assert done.returncode == 2
     assert "KEY=VALUE" in done.stderr

@@ -10,13 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hyenadna.errors import InputError
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes `path` if the body succeeds and vanishes if not.
 
-    The body may make a file or a directory there. A file replaces an older one in one step; an
-    older directory is moved aside first.
+    The body may make a file or a directory there. A file replaces a file in one step; a directory
+    replaces a directory, which is moved aside first and back if that fails.
+
+    Raises:
+        InputError: the one would replace the other.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -25,10 +30,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield part
         _sync(part)
-        if path.is_dir():
-            path.rename(workspace / "replaced")
-        part.replace(path)
-        _sync(path.parent)
+        _replace(part, path, aside=workspace / "replaced")
+        _sync_entry(path.parent)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
 
@@ -55,12 +58,31 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _replace(part: Path, path: Path, *, aside: Path) -> None:
+    """Put `part` where `path` is, or leave `path` as it was."""
+    if path.exists() and path.is_dir() != part.is_dir():
+        kinds = ("a directory", "a file") if path.is_dir() else ("a file", "a directory")
+        raise InputError(f"{path} is {kinds[0]}, and {kinds[1]} is to be written; choose another")
+    if not path.is_dir():
+        part.replace(path)
+        return
+    path.rename(aside)
+    try:
+        part.replace(path)
+    except BaseException:
+        aside.rename(path)
+        raise
+
+
 def _sync(path: Path) -> None:
-    """Flush a file, or a directory's entries and files, to disk."""
+    """Flush a file, or all that a directory holds, to disk."""
     if path.is_dir():
         for child in path.iterdir():
-            if child.is_file():
-                _sync(child)
+            _sync(child)
+    _sync_entry(path)
+
+
+def _sync_entry(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

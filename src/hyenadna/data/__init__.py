@@ -1,0 +1,1 @@
+"""Data sets: the token cache, pretraining and evaluation windows, labelled sequences."""
