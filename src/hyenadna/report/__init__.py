@@ -1,0 +1,30 @@
+"""The report: one HTML page, and its figures, from the metrics files of a results tree."""
+
+from pathlib import Path
+
+from hyenadna import files
+from hyenadna.errors import InputError
+
+
+def write(results: Path, out: Path) -> Path:
+    """Write the page to `out` and its figures to `<results>/figures`; return `out`.
+
+    Whatever is missing or broken in the tree is said on the page.
+
+    Raises:
+        InputError: there is no such directory.
+    """
+    # matplotlib takes a second to import: kept out of `hyenadna --help`.
+    from hyenadna.report import page
+    from hyenadna.report.reading import read
+
+    if not results.is_dir():
+        raise InputError(f"{results}: no such directory; it is where the workflow puts its results")
+    found = read(results)
+    figures = page.drawn(found)
+    with files.atomic_write(results / "figures") as folder:
+        folder.mkdir()
+        for figure in (figure for drawn in figures.values() for figure in drawn):
+            (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
+    files.write_text(out, page.render(found, figures, out=out))
+    return out

@@ -1,0 +1,106 @@
+"""The figures of the report, by section of the page."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from hyenadna.report import formats, pretraining_figures, score_figures
+from hyenadna.report.costs import by_rule
+from hyenadna.report.drawing import (
+    HUES,
+    OTHER,
+    TUNED,
+    Figure,
+    identifier,
+    name_rows,
+    new,
+    style,
+    to_svg,
+)
+from hyenadna.report.results import EmbeddingMap, Job, Results
+from hyenadna.report.scores import Score
+
+MAP_CLASSES = 12
+"""Biotypes with a colour and shape of their own; rarer ones share grey."""
+
+MAP_VECTOR_POINTS = 4000
+"""Above this many points, an embedding map holds an image of them and not each one."""
+
+TIME_UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
+
+
+def draw(results: Results, scores: list[Score]) -> dict[str, list[Figure]]:
+    """Draw every figure that the results allow, by section of the page."""
+    with style():
+        return {
+            "answer": list(score_figures.glance(scores)),
+            "pretraining": list(pretraining_figures.curves(results.of("pretrain"))),
+            "benchmarks": [score_figures.benchmark(score) for score in scores if score.means],
+            "biotypes": [_embedding(plane) for plane in results.maps],
+            "timings": list(_timings(results.jobs)),
+        }
+
+
+def _embedding(plane: EmbeddingMap) -> Figure:
+    counts = Counter(plane.gene_types)
+    named = sorted(counts, key=lambda kind: (-counts[kind], kind))[:MAP_CLASSES]
+    kinds = np.array(plane.gene_types, dtype=object)
+    rest = ~np.isin(kinds, named)
+    figure, (axes,) = new(7.0, 5.0)
+    raster = len(kinds) > MAP_VECTOR_POINTS
+    layers = [(rest, OTHER, "o", f"{len(counts) - len(named)} others")] if rest.any() else []
+    # The largest class goes below, so that it does not cover the others.
+    layers += [
+        (kinds == kind, HUES[i % len(HUES)], "o^s"[i % 3], kind) for i, kind in enumerate(named)
+    ]
+    for chosen, colour, marker, kind in layers:
+        axes.scatter(
+            plane.x[chosen], plane.y[chosen], s=16, c=colour, marker=marker, alpha=0.8,
+            linewidths=0, rasterized=raster,
+            label=f"{formats.shortened(kind, 30)} ({int(chosen.sum()):,})",
+        )  # fmt: skip
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("UMAP 1", loc="left")
+    axes.set_ylabel("UMAP 2", loc="bottom")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, markerscale=1.6)
+    run = plane.run
+    return Figure(
+        name=identifier("embedding", run.model, run.subject, f"seed{run.seed}"),
+        title=f"Genes of {run.subject} as {run.model} sees them, seed {run.seed}",
+        caption="Each mark is a gene: its mean hidden state, laid out in the plane by UMAP. Only "
+        "neighbourhood has a meaning; axes and distances between groups have none.",
+        description="Genes by biotype: "
+        + ", ".join(f"{kind} {n:,}" for kind, n in counts.most_common())
+        + ".",
+        svg=to_svg(figure),
+        sources=(plane.path,),
+    )
+
+
+def _timings(jobs: list[Job]) -> Iterator[Figure]:
+    costs = by_rule(jobs)
+    if not costs:
+        return
+    unit, seconds = next((u for u in TIME_UNITS if costs[0].total >= 2 * u[1]), TIME_UNITS[-1])
+    figure, (axes,) = new(7.0, 0.7 + 0.27 * len(costs))
+    for row, cost in enumerate(costs):
+        axes.barh(row, cost.total / seconds, height=0.62, color=TUNED)
+        axes.annotate(
+            formats.duration(cost.total), (cost.total / seconds, row), xytext=(5, 0),
+            textcoords="offset points", va="center_baseline", fontsize=8.5,
+        )  # fmt: skip
+    name_rows(axes, [formats.shortened(cost.rule) for cost in costs])
+    axes.grid(visible=True, axis="x")
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.14)
+    axes.set_xlabel(f"{unit}, all jobs of a rule together")
+    yield Figure(
+        name="timings",
+        title="Time by rule",
+        caption="Wall-clock time that the workflow measured, summed over the jobs of each rule.",
+        description=", ".join(f"{of.rule} {formats.duration(of.total)}" for of in costs) + ".",
+        svg=to_svg(figure),
+        sources=tuple(job.path for job in jobs),
+    )

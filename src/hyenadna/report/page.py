@@ -1,0 +1,175 @@
+"""The page: sections from what results there are, laid out by `page.html.j2`."""
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from hyenadna.report import completeness, drawing, figures, provenance, tables
+from hyenadna.report.answer import Fact, answer
+from hyenadna.report.cells import Table
+from hyenadna.report.drawing import PALETTE, Figure
+from hyenadna.report.machine import as_json
+from hyenadna.report.results import Results, Run
+from hyenadna.report.scores import Score, summarise
+
+OPENING_ROWS = 12
+"""Benchmarks that the figure beside the answer may have."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One chapter of the page."""
+
+    name: str
+    title: str
+    introduction: str
+    figures: list[Figure] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    details: list[Table] = field(default_factory=list)
+    """Tables that are folded away."""
+    facts: list[Fact] = field(default_factory=list)
+    commands: list[provenance.Command] = field(default_factory=list)
+
+
+def drawn(results: Results) -> dict[str, list[Figure]]:
+    """Draw every figure, by section."""
+    return figures.draw(results, summarise(results))
+
+
+def render(results: Results, figures_of: dict[str, list[Figure]], *, out: Path) -> str:
+    """Return the page as HTML that needs no other file.
+
+    Args:
+        results: what there is.
+        figures_of: the figures of each section.
+        out: where the page will be, for links to the files that its numbers come from.
+    """
+    scores = summarise(results)
+    missing = completeness.missing(results, scores)
+    problems = results.problems + completeness.inconsistencies(results, scores)
+    opening, figures_of = _opening(figures_of, scores)
+    script = _text("page.js")
+    base = Path(os.path.relpath(results.root.resolve(), out.resolve().parent))
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["svg"] = lambda figure: Markup(drawing.for_page(figure))
+    environment.globals["breakable"] = _breakable
+    environment.globals["link"] = lambda source: quote((base / source).as_posix())
+    return environment.from_string(_text("page.html.j2")).render(
+        answer=answer(results, scores),
+        glance=tables.glance(scores) if scores else None,
+        figures=opening,
+        sections=list(_sections(results, scores, figures_of)),
+        problems=problems,
+        missing=missing,
+        data=as_json(results, scores, problems, missing),
+        themes=_themes(),
+        style=Markup(_text("style.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _opening(
+    figures_of: dict[str, list[Figure]], scores: list[Score]
+) -> tuple[list[Figure], dict[str, list[Figure]]]:
+    """Take the figure of all benchmarks to the top of the page, unless it would fill it."""
+    if len(scores) <= OPENING_ROWS:
+        return figures_of["answer"], figures_of
+    benchmarks = figures_of["answer"] + figures_of["benchmarks"]
+    return [], {**figures_of, "benchmarks": benchmarks}
+
+
+def _sections(
+    results: Results, scores: list[Score], figures_of: dict[str, list[Figure]]
+) -> Iterator[Section]:
+    if results.of("pretrain"):
+        yield _pretraining(results.of("pretrain"), figures_of["pretraining"])
+    if scores:
+        yield Section(
+            name="benchmarks",
+            title="Benchmarks",
+            introduction="Each mark is one seed, each short upright line a mean. The long lines "
+            "are trivial baselines: what can be had without a network.",
+            figures=figures_of["benchmarks"],
+            tables=[tables.benchmarks(scores)],
+            details=[tables.all_metrics(scores)],
+        )
+    if results.of("biotypes"):
+        yield Section(
+            name="biotypes",
+            title="Genes by biotype",
+            introduction="Genes laid out by the hidden states of the pretrained model, which was "
+            "never told their biotypes.",
+            figures=figures_of["biotypes"],
+            tables=[tables.biotypes(run) for run in results.of("biotypes")],
+        )
+    if results.runs or results.genomes:
+        yield _what_was_run(results)
+    if results.jobs:
+        yield Section(
+            name="costs",
+            title="Time and memory",
+            introduction="Measured by the workflow for every job.",
+            figures=figures_of["timings"],
+            tables=[tables.costs(results.jobs)],
+        )
+
+
+def _pretraining(runs: list[Run], curves: list[Figure]) -> Section:
+    by_genome: dict[str, list[Run]] = {}
+    for run in runs:
+        by_genome.setdefault(run.subject, []).append(run)
+    return Section(
+        name="pretraining",
+        title="Pretraining",
+        introduction="How well the model learned to predict the next base, beside Markov chains "
+        "that only count short words.",
+        figures=curves,
+        tables=[tables.perplexities(of_genome) for of_genome in by_genome.values()],
+    )
+
+
+def _what_was_run(results: Results) -> Section:
+    shown = [provenance.data_files(results.runs)] if results.runs else []
+    if results.genomes:
+        shown.append(tables.genomes(results.genomes))
+    return Section(
+        name="provenance",
+        title="What was run",
+        introduction="Software, machines, data and commands, as each run recorded them.",
+        facts=provenance.facts(results),
+        tables=[table for table in shown if table is not None],
+        details=[provenance.runs(results.runs)] if results.runs else [],
+        commands=provenance.commands(results.runs),
+    )
+
+
+def _breakable(text: str) -> Markup:
+    """Let a long name break after its punctuation, not within a word."""
+    return Markup("<wbr>").join(re.split(r"(?<=[_./])(?=[^\d\s])", text))
+
+
+def _themes() -> Markup:
+    """Return the style rules that give the figures' colours their value in each theme."""
+    light, dark = (
+        "".join(f"--{name}:{colours[theme]};" for name, colours in PALETTE.items())
+        for theme in (0, 1)
+    )
+    return Markup(
+        f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    )
+
+
+def _text(name: str) -> str:
+    return resources.files("hyenadna.report").joinpath(name).read_text(encoding="utf-8")

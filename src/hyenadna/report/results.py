@@ -1,0 +1,154 @@
+"""The results tree as small typed records."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Floats = NDArray[np.float64]
+
+STAGES = ("scratch", "probe", "finetune")
+"""Ways of training on a benchmark: random start, frozen backbone, all weights of the pretrained."""
+
+MB = 10**6
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that is missing, half-written or inconsistent."""
+
+    path: str
+    what: str
+
+
+class DataFile(BaseModel):
+    """An input of a run, as `run.json` records it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    sha256: str = ""
+
+
+class RunInfo(BaseModel):
+    """What a run says of itself in `run.json`; every field may be missing."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: str = ""
+    command: str | list[str] = ""
+    device: str = ""
+    threads: int | None = None
+    packages: dict[str, str] = {}
+    data: list[DataFile] = []
+    parameters: int | dict[str, Any] | None = None
+    seconds: float = float("nan")
+    peak_memory_mb: float = float("nan")
+    started: str = ""
+    finished: str = ""
+    metric: str = ""
+    kind: str = ""
+    classes: list[str] = []
+    counts: dict[str, int] = {}
+    cropped: dict[str, int] = {}
+
+    @property
+    def command_line(self) -> str:
+        """The command as one line."""
+        return self.command if isinstance(self.command, str) else " ".join(self.command)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Tidy metrics: for each (split, name) the steps and values, by step."""
+
+    series: dict[tuple[str, str], tuple[Floats, Floats]] = field(default_factory=dict)
+
+    def curve(self, split: str, name: str) -> tuple[Floats, Floats]:
+        """Return steps and values, empty where there are none."""
+        return self.series.get((split, name), (np.empty(0), np.empty(0)))
+
+    def last(self, split: str, name: str) -> float:
+        """Return the value of the last step, NaN where there is none."""
+        values = self.curve(split, name)[1]
+        return float(values[-1]) if len(values) else float("nan")
+
+    def names(self, split: str) -> list[str]:
+        """Return the names measured on a split, in order of appearance."""
+        return [name for of, name in self.series if of == split]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One directory of one training or evaluation run."""
+
+    stage: str
+    model: str
+    subject: str
+    """Genome, benchmark or gene set, by stage."""
+    seed: int
+    path: str
+    metrics: Metrics
+    info: RunInfo
+
+    @property
+    def metrics_file(self) -> str:
+        """Path of the metrics, relative to the results."""
+        return f"{self.path}/metrics.tsv"
+
+    @property
+    def info_file(self) -> str:
+        """Path of the provenance record, relative to the results."""
+        return f"{self.path}/run.json"
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """Genes in the plane, with their biotypes."""
+
+    run: Run
+    path: str
+    x: Floats
+    y: Floats
+    gene_types: list[str]
+
+
+@dataclass(frozen=True)
+class GenomeSummary:
+    """Letters of one tokenized genome."""
+
+    name: str
+    path: str
+    contigs: int
+    bases: int
+    counts: dict[str, int]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution of a workflow rule."""
+
+    rule: str
+    path: str
+    seconds: float
+    peak_bytes: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that the report knows."""
+
+    root: Path
+    runs: list[Run]
+    maps: list[EmbeddingMap]
+    genomes: list[GenomeSummary]
+    jobs: list[Job]
+    problems: list[Problem]
+
+    def of(self, *stages: str) -> list[Run]:
+        """Return the runs of some stages."""
+        return [run for run in self.runs if run.stage in stages]

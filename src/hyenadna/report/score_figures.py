@@ -1,0 +1,145 @@
+"""Test scores as figures: all benchmarks at a glance, and each with its seeds and baselines."""
+
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from hyenadna.report import formats
+from hyenadna.report.drawing import (
+    INK,
+    PROBE,
+    SCRATCH,
+    SOFT,
+    TUNED,
+    Figure,
+    identifier,
+    name_rows,
+    new,
+    to_svg,
+)
+from hyenadna.report.results import STAGES
+from hyenadna.report.scores import Score, several_models
+
+MARKS = {"finetune": ("o", TUNED), "scratch": ("s", SCRATCH), "probe": ("D", PROBE)}
+"""Marker and colour of each way of training."""
+
+BASELINE_DASHES = ("-", "--", ":")
+
+
+def glance(scores: list[Score]) -> Iterator[Figure]:
+    """Draw the means of all benchmarks in one frame."""
+    shown = [score for score in scores if score.means]
+    if not shown:
+        return
+    figure, (axes,) = new(4.9, 0.95 + 0.32 * len(shown))
+    for row, score in enumerate(shown):
+        if score.best_baseline:
+            at = score.means[score.best_baseline]
+            axes.plot([at, at], [row - 0.3, row + 0.3], color=INK, linewidth=2, zorder=2)
+        for stage in reversed(STAGES):
+            if stage in score.means:
+                _mean_with_sd(axes, score, stage, row)
+        axes.annotate(
+            formats.shortened(score.metric, 12), (1.01, row), xycoords=("axes fraction", "data"),
+            va="center_baseline", color=SOFT, fontsize=8.5,
+        )  # fmt: skip
+    several = several_models(shown)
+    titles = [score.title if several else score.benchmark for score in shown]
+    name_rows(axes, [formats.shortened(title, 44) for title in titles])
+    axes.grid(visible=True, axis="both")
+    axes.set_xlabel("test score (mean over seeds, bar: ± 1 sd)")
+    handles = [Line2D([], [], color=INK, linewidth=2, label="best trivial baseline")]
+    handles += [_handle(stage) for stage in STAGES if any(stage in s.means for s in shown)]
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=2, frameon=False, handlelength=1.0
+    )
+    yield Figure(
+        name="scores",
+        title="Test scores at a glance",
+        caption="A mark to the right of the upright bar beats every trivial baseline. Measures "
+        "differ between rows, so compare within a row.",
+        description="; ".join(_in_words(score) for score in shown) + ".",
+        svg=to_svg(figure),
+        sources=tuple(dict.fromkeys(run.metrics_file for score in shown for run in score.runs)),
+    )
+
+
+def benchmark(score: Score) -> Figure:
+    """Draw every seed of one benchmark, and its baselines as lines."""
+    stages = [stage for stage in reversed(STAGES) if stage in score.means]
+    baselines = sorted((score.means[name], name) for name in score.baselines if name in score.means)
+    figure, (axes,) = new(3.5, 0.65 + 0.2 * len(baselines) + 0.3 * max(len(stages), 1))
+    name_rows(axes, [formats.TITLES[stage].lower() for stage in stages])
+    for row, stage in enumerate(stages):
+        _seeds(axes, score, stage, row)
+    bottom = axes.get_ylim()[0]
+    for level, (at, name) in enumerate(baselines):
+        # The leftmost has the lowest label, so that no line runs through another's label.
+        top = -0.75 - 0.6 * level
+        axes.set_ylim(top=top - 0.35)
+        axes.plot(
+            [at, at], [bottom, top], color=SOFT, linewidth=1, zorder=1,
+            linestyle=BASELINE_DASHES[level],
+        )  # fmt: skip
+        axes.annotate(
+            f"{formats.TITLES[name].lower()} {formats.score(at)}", (at, top), xytext=(-4, 0),
+            textcoords="offset points", ha="right", va="center_baseline", fontsize=8, color=SOFT,
+            annotation_clip=False,
+        )  # fmt: skip
+    axes.grid(visible=False)
+    axes.margins(x=0.08)
+    axes.set_xlabel(f"test {formats.shortened(score.metric)}")
+    axes.xaxis.set_major_locator(MaxNLocator(5, min_n_ticks=3))
+    return Figure(
+        name=identifier("benchmark", score.benchmark, score.model),
+        title=score.title,
+        caption="",
+        description=_in_words(score) + ".",
+        svg=to_svg(figure),
+        sources=tuple(run.metrics_file for run in score.runs),
+        small=True,
+    )
+
+
+def _in_words(score: Score) -> str:
+    numbers = (f"{formats.TITLES[name]} {formats.score(of)}" for name, of in score.means.items())
+    return f"{score.title}, {score.metric}: {', '.join(numbers)}"
+
+
+def _handle(stage: str) -> Line2D:
+    marker, colour = MARKS[stage]
+    return Line2D(
+        [], [], marker=marker, color=colour, markerfacecolor=_face(stage), linestyle="none",
+        label=formats.TITLES[stage].lower(),
+    )  # fmt: skip
+
+
+def _face(stage: str) -> str:
+    """Return the fill of a marker: of the fine-tuned model only, to stand out without colour."""
+    return MARKS[stage][1] if stage == "finetune" else "none"
+
+
+def _mean_with_sd(axes: Axes, score: Score, stage: str, row: float) -> None:
+    marker, colour = MARKS[stage]
+    of = score.stages[stage]
+    if of.n > 1:
+        axes.plot([of.mean - of.sd, of.mean + of.sd], [row, row], color=colour, linewidth=1.2)
+    axes.plot(
+        of.mean, row, marker, color=colour, markerfacecolor=_face(stage), markersize=6.5, zorder=3
+    )
+
+
+def _seeds(axes: Axes, score: Score, stage: str, row: float) -> None:
+    marker, colour = MARKS[stage]
+    of = score.stages[stage]
+    axes.plot(
+        of.values, [row] * of.n, marker, color=colour, markerfacecolor=_face(stage),
+        markersize=5.5, alpha=0.75, clip_on=False,
+    )  # fmt: skip
+    axes.plot([of.mean] * 2, [row - 0.28, row + 0.28], color=colour, linewidth=1.6)
+    axes.annotate(
+        formats.score(of.mean), (1.02, row), xycoords=("axes fraction", "data"),
+        va="center_baseline", color=INK, fontsize=8.5,
+    )  # fmt: skip

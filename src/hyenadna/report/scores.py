@@ -1,0 +1,168 @@
+"""Test scores of each benchmark over seeds, beside its trivial baselines."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from hyenadna.report.results import STAGES, Results, Run, RunInfo
+
+BASELINES = ("majority", "length", "kmer")
+"""Trivial methods, from knowing nothing of a sequence to knowing its short words."""
+
+METRICS = ("accuracy", "mcc", "f1_macro", "f1_weighted", "auroc", "auroc_median", "auprc")
+"""Measures of a classifier that the tables show, in this order; higher is better in all."""
+
+DECIMALS = 3
+"""Digits shown of a score; scores that agree in them tie."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One number measured with several seeds."""
+
+    values: tuple[float, ...]
+    """The finite ones."""
+    missing: int = 0
+    """Seeds whose value is not finite or not there."""
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Spread":
+        """Set aside what is not finite."""
+        everything = tuple(values)
+        finite = tuple(value for value in everything if math.isfinite(value))
+        return cls(finite, len(everything) - len(finite))
+
+    @property
+    def n(self) -> int:
+        """Seeds that count."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        """Mean over seeds, NaN without any."""
+        return math.fsum(self.values) / self.n if self.values else math.nan
+
+    @property
+    def sd(self) -> float:
+        """Sample standard deviation (n - 1), NaN for fewer than two seeds."""
+        if self.n < 2:
+            return math.nan
+        return math.sqrt(math.fsum((v - self.mean) ** 2 for v in self.values) / (self.n - 1))
+
+
+@dataclass(frozen=True)
+class Score:
+    """One benchmark with one model: test scores of the headline metric."""
+
+    benchmark: str
+    model: str
+    """Empty where only baselines were run."""
+    metric: str
+    info: RunInfo
+    """Of the first run: classes, counts and kind are those of the benchmark."""
+    baselines: dict[str, float]
+    stages: dict[str, Spread]
+    runs: tuple[Run, ...]
+
+    @property
+    def title(self) -> str:
+        """Benchmark and model, for humans."""
+        return f"{self.benchmark} · {self.model}" if self.model else self.benchmark
+
+    @cached_property
+    def means(self) -> dict[str, float]:
+        """Every finite score by method, baselines first."""
+        scores = {**self.baselines, **{name: of.mean for name, of in self.stages.items()}}
+        return {name: score for name, score in scores.items() if math.isfinite(score)}
+
+    @property
+    def best(self) -> set[str]:
+        """Methods with the highest score, all that tie in the digits shown; one alone is none."""
+        if len(self.means) < 2:
+            return set()
+        top = max(round(score, DECIMALS) for score in self.means.values())
+        return {name for name, score in self.means.items() if round(score, DECIMALS) == top}
+
+    @property
+    def best_baseline(self) -> str | None:
+        """The baseline to beat, the first of those that tie."""
+        present = [name for name in self.baselines if name in self.means]
+        return max(present, key=self.means.__getitem__, default=None)
+
+    def beats(self, other: str | None, *, every_seed: bool = False) -> bool:
+        """Whether the fine-tuned model scores higher than another method, in the digits shown."""
+        theirs = self.means.get(other or "", math.nan)
+        mine = min(self.stages["finetune"].values) if every_seed else self.means["finetune"]
+        return round(mine, DECIMALS) > round(theirs, DECIMALS)
+
+    def difference(self, method: str, other: str | None) -> float:
+        """Return mean score of a method minus that of another, NaN where one is not there."""
+        return self.means.get(method, math.nan) - self.means.get(other or "", math.nan)
+
+
+def several_models(scores: list[Score]) -> bool:
+    """Whether a benchmark must be told from itself by its model."""
+    return len({score.model for score in scores if score.model}) > 1
+
+
+def stages_in_use(scores: list[Score]) -> list[str]:
+    """Return the ways of training that any benchmark has; a run need not want all of them."""
+    return [stage for stage in STAGES if any(stage in score.stages for score in scores)]
+
+
+def summarise(results: Results) -> list[Score]:
+    """Gather the runs on each benchmark, one score a (benchmark, model)."""
+    baselines = {run.subject: run for run in results.of("baselines")}
+    trained: dict[tuple[str, str], list[Run]] = {}
+    for run in results.of(*STAGES):
+        trained.setdefault((run.subject, run.model), []).append(run)
+    alone = [(benchmark, "") for benchmark in baselines.keys() - {name for name, _ in trained}]
+    return [
+        _score(*key, trained.get(key, []), baselines.get(key[0]))
+        for key in sorted([*trained, *alone])
+    ]
+
+
+def _score(benchmark: str, model: str, trained: list[Run], baseline: Run | None) -> Score:
+    runs = (*trained, *([baseline] if baseline else []))
+    metric = headline_metric(runs)
+    by_stage = {stage: [run for run in trained if run.stage == stage] for stage in STAGES}
+    return Score(
+        benchmark=benchmark,
+        model=model,
+        metric=metric,
+        info=next((run.info for run in runs if run.info.counts), RunInfo()),
+        baselines={
+            method: baseline.metrics.last("test", f"{method}.{metric}")
+            for method in BASELINES
+            if baseline
+        },
+        stages={
+            stage: Spread.of(run.metrics.last("test", metric) for run in of)
+            for stage, of in by_stage.items()
+            if of
+        },
+        runs=runs,
+    )
+
+
+def headline_metric(runs: Iterable[Run]) -> str:
+    """Return the metric that the runs name, or else the first usual one that they measured."""
+    named = [run.info.metric for run in runs if run.info.metric]
+    measured = {name.rpartition(".")[2] for run in runs for name in run.metrics.names("test")}
+    return next(iter(named), next((name for name in METRICS if name in measured), "accuracy"))
+
+
+def markov(run: Run, split: str) -> dict[int, float]:
+    """Return the perplexity of the Markov chains beside a pretraining run, by their order."""
+    found = {
+        name.removesuffix(".perplexity").removeprefix("markov"): run.metrics.last(split, name)
+        for name in run.metrics.names(split)
+        if name.startswith("markov") and name.endswith(".perplexity")
+    }
+    return {
+        int(order): found[order]
+        for order in sorted(found, key=lambda order: (len(order), order))
+        if order.isdecimal() and math.isfinite(found[order]) and found[order] > 0
+    }

@@ -1,0 +1,313 @@
+"""The tables of the report: which cells they have."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from hyenadna.report import formats
+from hyenadna.report.cells import (
+    Cell,
+    Column,
+    Table,
+    difference,
+    duration,
+    mark_best,
+    memory,
+    number,
+    spread,
+    texts,
+)
+from hyenadna.report.costs import by_rule
+from hyenadna.report.formats import TITLES
+from hyenadna.report.results import GenomeSummary, Job, Run, RunInfo
+from hyenadna.report.scores import (
+    BASELINES,
+    METRICS,
+    Score,
+    Spread,
+    markov,
+    several_models,
+    stages_in_use,
+)
+
+
+def glance(scores: list[Score]) -> Table:
+    """Compare each way of training with the best trivial baseline, in few columns."""
+    stages = stages_in_use(scores)
+    return Table(
+        name="scores",
+        title="Test scores",
+        caption="Mean ± sample standard deviation over n seeds, on the whole test split. "
+        "The gain is that of the fine-tuned model.",
+        columns=[
+            *_name_columns(scores),
+            Column("Best baseline", kind="text"),
+            Column("Baseline"),
+            *(Column(TITLES[stage], spread=True) for stage in stages),
+            Column("Gain over baseline"),
+        ],
+        rows=[
+            [
+                *_names(score, scores),
+                Cell(TITLES[score.best_baseline] if score.best_baseline else formats.NOTHING),
+                _baseline(score, score.best_baseline),
+                *(_stage(score, stage) for stage in stages),
+                difference(score.difference("finetune", score.best_baseline)),
+            ]
+            for score in scores
+        ],
+        sources=_sources(scores),
+        marks_best="row",
+    )
+
+
+def benchmarks(scores: list[Score]) -> Table:
+    """Show each benchmark with its data and every baseline."""
+    stages = stages_in_use(scores)
+    return Table(
+        name="benchmarks",
+        title="Benchmarks and their baselines",
+        caption="Mean ± sample standard deviation over n seeds, on the whole test split. "
+        "The gain is that of the fine-tuned model; items are train / validation / test.",
+        columns=[
+            *_name_columns(scores),
+            *(Column(TITLES[method]) for method in BASELINES),
+            *(Column(TITLES[stage], spread=True) for stage in stages),
+            Column("Gain over k-mer"),
+            Column("Classes"),
+            Column("Items"),
+        ],
+        rows=[
+            [
+                *_names(score, scores),
+                *(_baseline(score, method) for method in BASELINES),
+                *(_stage(score, stage) for stage in stages),
+                difference(score.difference("finetune", "kmer")),
+                _classes(score),
+                _items(score.info),
+            ]
+            for score in scores
+        ],
+        sources=_sources(scores),
+        marks_best="row",
+    )
+
+
+def all_metrics(scores: list[Score]) -> Table:
+    """Show every measure of every method."""
+    names = {name for score in scores for run in score.runs for name in run.metrics.names("test")}
+    found = {name.rpartition(".")[2] for name in names}
+    measured = [metric for metric in METRICS if metric in found]
+    return Table(
+        name="all-metrics",
+        title="Every measure of every method",
+        caption="On the test split; mean ± sample standard deviation over n seeds. For several "
+        "labels, auroc and auprc are means over labels.",
+        columns=[
+            *texts("Benchmark", "Model", "Method"),
+            *(Column(name, spread=True) for name in measured),
+        ],
+        rows=[row for score in scores for row in _metric_rows(score, measured)],
+        sources=_sources(scores),
+    )
+
+
+def _name_columns(scores: list[Score]) -> list[Column]:
+    return texts("Benchmark", *(["Model"] if several_models(scores) else []), "Metric")
+
+
+def _names(score: Score, scores: list[Score]) -> list[Cell]:
+    model = [Cell(score.model or formats.NOTHING)] if several_models(scores) else []
+    return [Cell(score.benchmark), *model, Cell(score.metric)]
+
+
+def _baseline(score: Score, method: str | None) -> Cell:
+    return replace(number(score.means.get(method or "", math.nan)), best=method in score.best)
+
+
+def _stage(score: Score, stage: str) -> Cell:
+    return replace(spread(score.stages.get(stage, Spread(()))), best=stage in score.best)
+
+
+def _items(info: RunInfo) -> Cell:
+    shown = [formats.count(info.counts.get(split)) for split in ("train", "valid", "test")]
+    cropped = sum(info.cropped.values())
+    return Cell(
+        " / ".join(shown) if info.counts else formats.NOTHING,
+        note=f"{cropped:,} cropped" if cropped else "",
+        value="/".join(str(info.counts.get(split, 0)) for split in ("train", "valid", "test")),
+    )
+
+
+def _classes(score: Score) -> Cell:
+    n = len(score.info.classes)
+    note = "labels" if score.info.kind == "multi" else ""
+    return Cell(str(n) if n else formats.NOTHING, note=note, value=n)
+
+
+def _sources(scores: list[Score]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(run.metrics_file for score in scores for run in score.runs))
+
+
+def _metric_rows(score: Score, metrics: list[str]) -> Iterable[list[Cell]]:
+    baseline = next((run for run in score.runs if run.stage == "baselines"), None)
+    methods = {method: [baseline] for method in BASELINES if baseline and method in score.baselines}
+    stages = {stage: [run for run in score.runs if run.stage == stage] for stage in score.stages}
+    for method, runs in {**methods, **stages}.items():
+        prefix = f"{method}." if method in BASELINES else ""
+        yield [
+            Cell(score.benchmark),
+            Cell("" if prefix else score.model),
+            Cell(TITLES[method]),
+            *(_measured(runs, prefix + name) for name in metrics),
+        ]
+
+
+def perplexities(runs: list[Run]) -> Table:
+    """Show the language model of one genome beside the Markov chains."""
+    names = ("perplexity", "bits_per_base", "accuracy")
+    rows = [[Cell(f"{run.model}, seed {run.seed}"), *_language(run)] for run in runs]
+    for order in markov(runs[0], "valid") | markov(runs[0], "test"):
+        rows.append([Cell(f"Markov chain, order {order}"), *_chain(runs[0], order)])
+    for column, name in enumerate(names * 2, start=1):
+        mark_best(rows, column, highest=name == "accuracy")
+    return Table(
+        name="perplexities",
+        title=f"Next-base prediction on {runs[0].subject}",
+        caption="Over the bases A, C, G and T of held-out intervals. Perplexity and bits per base: "
+        "lower is better, 4 and 2 are guessing. Chains are fitted on the same training windows.",
+        columns=[
+            Column("Model", kind="text"),
+            *(
+                Column(f"{split} {name.replace('_', ' ')}")
+                for split in ("Validation", "Test")
+                for name in names
+            ),
+            Column("Tokens seen"),
+        ],
+        rows=rows,
+        sources=tuple(run.metrics_file for run in runs),
+        marks_best="column",
+    )
+
+
+def _language(run: Run) -> list[Cell]:
+    values = [
+        run.metrics.last(split, name)
+        for split in ("valid", "test")
+        for name in ("perplexity", "bits_per_base", "accuracy")
+    ]
+    tokens = run.metrics.last("train", "tokens")
+    return [*map(number, values), number(tokens, formats.count)]
+
+
+def _chain(run: Run, order: int) -> list[Cell]:
+    cells = []
+    for split in ("valid", "test"):
+        perplexity = markov(run, split).get(order, math.nan)
+        cells += [number(perplexity), number(math.log2(perplexity))]
+        cells.append(number(run.metrics.last(split, f"markov{order}.accuracy")))
+    return [*cells, Cell(formats.NOTHING)]
+
+
+def biotypes(run: Run) -> Table:
+    """Show what a classifier reads from the embeddings of one run, beside baselines."""
+    of: dict[str, dict[str, float]] = {}
+    for name in run.metrics.names("test"):
+        method, _, measure = name.partition(".")
+        of.setdefault(method, {})[measure] = run.metrics.last("test", name)
+    measures = list(
+        dict.fromkeys(m for found in of.values() for m in found if not m.endswith(".sd"))
+    )
+    rows = [
+        [Cell(TITLES.get(name, name)), *(_with_sd(found, m) for m in measures)]
+        for name, found in of.items()
+    ]
+    for column in range(1, len(measures) + 1):
+        mark_best(rows, column, highest=True)
+    return Table(
+        name=f"biotypes-{run.model}-{run.subject}-{run.seed}",
+        title=f"Biotype of {run.subject} predicted from {run.model}, seed {run.seed}",
+        caption="Mean ± sample standard deviation over the folds of a cross-validation. An "
+        "untrained network of the same size shows what its structure alone gives.",
+        columns=[
+            Column("Method", kind="text"),
+            *(Column(measure.replace("_", " "), spread=True) for measure in measures),
+        ],
+        rows=rows,
+        sources=(run.metrics_file,),
+        marks_best="column",
+    )
+
+
+def _measured(runs: list[Run], name: str) -> Cell:
+    """Return a measure over seeds; of a baseline, which has none, its value."""
+    if runs[0].stage == "baselines":
+        return number(runs[0].metrics.last("test", name))
+    if not any(name in run.metrics.names("test") for run in runs):
+        return Cell(formats.NOTHING)  # not defined for this kind of labels
+    return spread(Spread.of(run.metrics.last("test", name) for run in runs))
+
+
+def _with_sd(found: dict[str, float], measure: str) -> Cell:
+    value, sd = found.get(measure, math.nan), found.get(f"{measure}.sd", math.nan)
+    note = f"± {formats.score(sd)}" if math.isfinite(sd) else ""
+    return replace(number(value), note=note, sd=sd)
+
+
+def genomes(of: list[GenomeSummary]) -> Table:
+    """Count the letters of each genome."""
+    letters = list(dict.fromkeys(letter for genome in of for letter in genome.counts))
+    return Table(
+        name="genomes",
+        title="Genomes",
+        columns=[
+            Column("Genome", kind="text"),
+            Column("Contigs"),
+            Column("Length"),
+            *(Column(letter.replace("_", " ")) for letter in letters),
+            Column("SHA-256 of tokens", kind="code"),
+        ],
+        rows=[
+            [
+                Cell(genome.name),
+                Cell(formats.count(genome.contigs), value=genome.contigs),
+                Cell(formats.bases(genome.bases), value=genome.bases),
+                *(_letters(genome, letter) for letter in letters),
+                Cell(genome.sha256),
+            ]
+            for genome in of
+        ],
+        sources=tuple(genome.path for genome in of),
+    )
+
+
+def _letters(genome: GenomeSummary, letter: str) -> Cell:
+    n = genome.counts.get(letter, 0)
+    return Cell(formats.count(n), note=formats.share(n, genome.bases), value=n)
+
+
+def costs(jobs: list[Job]) -> Table:
+    """Show time and memory of each rule."""
+    return Table(
+        name="timings",
+        title="Time and memory by rule",
+        columns=[
+            *texts("Rule"),
+            Column("Jobs"),
+            Column("Total time"),
+            Column("Longest job"),
+            Column("Peak memory"),
+        ],
+        rows=[
+            [
+                Cell(cost.rule),
+                Cell(str(cost.jobs), value=cost.jobs),
+                duration(cost.total),
+                duration(cost.longest),
+                memory(cost.peak),
+            ]
+            for cost in by_rule(jobs)
+        ],
+        sources=tuple(job.path for job in jobs),
+    )

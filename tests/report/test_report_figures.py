@@ -1,0 +1,124 @@
+"""Figures: what they show, and that they fit both a paper and a page."""
+
+import re
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from hyenadna import report
+from hyenadna.report.drawing import PALETTE, identifier, spread_out
+from hyenadna.report.figures import MAP_VECTOR_POINTS
+from hyenadna.report.pretraining_figures import smoothed
+
+
+def svg_of(root, name: str) -> str:
+    return (root / "figures" / f"{name}.svg").read_text()
+
+
+def test_every_figure_is_a_file_of_its_own(finished):
+    assert sorted(path.stem for path in (finished / "figures").iterdir()) == [
+        "benchmark.demo_chromatin.tiny-demo",
+        "benchmark.demo_coding_vs_intergenic.tiny-demo",
+        "benchmark.demo_human_or_worm.tiny-demo",
+        "benchmark.demo_promoters.tiny-demo",
+        "benchmark.demo_species.tiny-demo",
+        "embedding.tiny-demo.demo_biotypes.seed0",
+        "pretraining.tiny-demo.demo_human.seed0",
+        "scores",
+        "timings",
+    ]
+    for path in (finished / "figures").iterdir():
+        assert ElementTree.parse(path).getroot().tag.endswith("svg")
+
+
+def test_figures_of_an_earlier_report_go(tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/old.svg").touch()
+    report.write(tmp_path, tmp_path / "report.html")
+    assert list((tmp_path / "figures").iterdir()) == []
+
+
+def test_files_have_plain_colours_and_the_page_has_those_of_its_theme(finished):
+    assert "var(--" not in svg_of(finished, "scores")
+    page = (finished / "report.html").read_text()
+    drawings = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
+    left = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawings))
+    assert left == set()
+    used = set(re.findall(r"var\(--([a-z0-9]+)\)", drawings))
+    assert {"ink", "soft", "grid", "tuned", "scratch", "probe", "hue0"} <= used <= set(PALETTE)
+
+
+def test_each_colour_has_a_value_for_light_and_for_dark(finished):
+    page = (finished / "report.html").read_text()
+    for name, (light, dark) in PALETTE.items():
+        assert page.count(f"--{name}:{light};") == page.count(f"--{name}:{dark};") == 1
+
+
+def test_text_stays_text(finished):
+    assert ">Markov order 5 1.926</text>" in svg_of(
+        finished, "pretraining.tiny-demo.demo_human.seed0"
+    )
+    assert ">protein_coding (61)</text>" in svg_of(
+        finished, "embedding.tiny-demo.demo_biotypes.seed0"
+    )
+    assert ">k-mer counts 0.812</text>" in svg_of(finished, "benchmark.demo_promoters.tiny-demo")
+
+
+def test_rare_biotypes_share_one_entry(tmp_path, tree):
+    tree.biotypes(tmp_path, {f"type{i:02d}": 40 - i for i in range(15)})
+    report.write(tmp_path, tmp_path / "report.html")
+    svg = svg_of(tmp_path, "embedding.tiny-demo.demo_biotypes.seed0")
+    assert ">type11 (29)</text>" in svg
+    assert ">3 others (81)</text>" in svg
+
+
+def test_many_genes_become_one_image(tmp_path, tree):
+    tree.biotypes(tmp_path, {"lncRNA": MAP_VECTOR_POINTS + 1})
+    report.write(tmp_path, tmp_path / "report.html")
+    svg = svg_of(tmp_path, "embedding.tiny-demo.demo_biotypes.seed0")
+    assert svg.count("data:image/png;base64,") == 1
+    assert len(svg) < 200_000
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path, tree):
+    tree.benchmark(tmp_path, "demo_species", tree.benchmarks["demo_species"])
+    before = dict(mpl.rcParams)
+    report.write(tmp_path, tmp_path / "report.html")
+    assert dict(mpl.rcParams) == before
+
+
+def test_labels_that_are_far_apart_stay():
+    assert spread_out([1.0, 2.0, 3.0], 0.5) == [1.0, 2.0, 3.0]
+
+
+def test_labels_that_are_close_move_apart_around_their_middle():
+    assert spread_out([1.0, 1.0, 1.0], 0.5) == pytest.approx([0.5, 1.0, 1.5])
+
+
+def test_labels_moved_apart_do_not_meet_their_neighbours():
+    positions = sorted(np.random.default_rng(0).uniform(0, 1, 12))
+    assert np.diff(spread_out(positions, 0.1)).min() >= 0.1 - 1e-12
+
+
+def test_a_running_mean_keeps_a_constant_up_to_its_ends():
+    assert smoothed(np.full(400, 1.9)) == pytest.approx(np.full(400, 1.9))
+
+
+def test_a_running_mean_passes_over_what_is_no_number():
+    values = np.full(400, 1.9)
+    values[100] = np.nan
+    assert smoothed(values)[100] == pytest.approx(1.9)
+
+
+def test_a_running_mean_is_centred():
+    line = np.arange(400.0)
+    assert smoothed(line)[50:-50] == pytest.approx(line[50:-50])
+
+
+def test_identifiers_are_plain_and_differ_where_names_do():
+    names = [("a b", "c"), ("a-b", "c"), ("a.b", "c"), ("a", "b.c"), ("ä", "c"), ("a", "b", "c")]
+    identifiers = [identifier(*parts) for parts in names]
+    assert len(set(identifiers)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", name) for name in identifiers)
