@@ -1,0 +1,1 @@
+"""The network: implicit filter, Hyena operator, backbone, heads, and checkpoints of all kinds."""

@@ -1,0 +1,178 @@
+"""HyenaDNA: a stack of Hyena operators and MLPs (B batch, L length, D width, V logits)."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, layer_norm
+from torch.utils.checkpoint import checkpoint as recomputed
+
+from hyenadna.errors import InputError
+from hyenadna.model import checkpoint
+from hyenadna.model.checkpoint import Checkpoint
+from hyenadna.model.config import ModelConfig
+from hyenadna.model.operator import HyenaOperator
+
+_log = logging.getLogger(__name__)
+
+
+class Mlp(nn.Module):
+    """Two linear layers around a tanh-approximated GELU."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(config.d_model, config.d_inner)
+        self.fc2 = nn.Linear(config.d_inner, config.d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, L, D) to (B, L, D), each position by itself."""
+        y: Tensor = self.fc2(gelu(self.fc1(x), approximate="tanh"))
+        return y
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer norm of an fp32 residual stream, given out in the dtype of the weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last dimension of (B, L, D)."""
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        y = layer_norm(x, self.normalized_shape, weight, bias, self.eps)
+        return y.to(self.weight.dtype)
+
+
+class Block(nn.Module):
+    """Pre-norm residual block: Hyena operator, then MLP."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.norm1 = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.mixer = HyenaOperator(config)
+        self.norm2 = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.mlp = Mlp(config)
+        self.dropout = nn.Dropout(config.resid_dropout)
+
+    def forward(self, residual: Tensor) -> Tensor:
+        """Add to the residual stream, (B, L, D), at least fp32."""
+        residual = residual + self.dropout(self.mixer(self.norm1(residual)))
+        updated: Tensor = residual + self.dropout(self.mlp(self.norm2(residual)))
+        return updated
+
+
+class Embeddings(nn.Module):
+    """Token embeddings; the order of tokens enters by the convolutions alone."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(config.n_logits, config.d_model)
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        """Map ids (B, L) to (B, L, D)."""
+        y: Tensor = self.word_embeddings(input_ids)
+        return y
+
+
+class Backbone(nn.Module):
+    """Embeddings, blocks and the last layer norm."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.checkpoint_blocks = config.checkpoint_blocks
+        self.embeddings = Embeddings(config)
+        self.dropout = nn.Dropout(config.embed_dropout)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        """Map ids (B, L) to hidden states (B, L, D)."""
+        embedded = self.dropout(self.embeddings(input_ids))
+        residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
+        for block in self.layers:
+            if self.checkpoint_blocks and torch.is_grad_enabled():
+                residual = recomputed(block, residual, use_reentrant=False)
+            else:
+                residual = block(residual)
+        hidden: Tensor = self.ln_f(residual)
+        return hidden
+
+
+class HyenaDNA(nn.Module):
+    """Causal language model of DNA; parameter names are those of the released checkpoints."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config)
+        self.lm_head = nn.Linear(config.d_model, config.n_logits, bias=False)
+        if config.tie_word_embeddings:
+            self.lm_head.weight = self.backbone.embeddings.word_embeddings.weight
+        self._initialise()
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        """Map ids (B, L) to logits of the next token, (B, L, V)."""
+        logits: Tensor = self.lm_head(self.hidden_states(input_ids))
+        return logits
+
+    def hidden_states(self, input_ids: Tensor) -> Tensor:
+        """Map ids (B, L) to the normalised output of the last block, (B, L, D).
+
+        Raises:
+            InputError: ids that are not integers in (B, L), none, or more than `max_seq_len`.
+        """
+        if input_ids.ndim != 2 or input_ids.is_floating_point() or input_ids.dtype is torch.bool:
+            raise InputError(
+                f"input ids must be integers of shape (batch, length), got {input_ids.dtype} "
+                f"of shape {tuple(input_ids.shape)}; hyenadna.encode makes them"
+            )
+        if input_ids.numel() == 0:
+            raise InputError(f"input ids of shape {tuple(input_ids.shape)} hold no token")
+        length, longest = input_ids.shape[1], self.config.max_seq_len
+        if length > longest:
+            raise InputError(
+                f"input of {length} tokens is longer than max_seq_len, {longest}, of this model; "
+                "cut it into windows or take a model with longer context"
+            )
+        hidden: Tensor = self.backbone(input_ids.long())
+        return hidden
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | Path, *, filter_shift: float | None = None, keep_positions: bool = False
+    ) -> Self:
+        """Load a model from a directory or file, ours or released; see `checkpoint.load`."""
+        return cls.from_checkpoint(
+            checkpoint.load(source, filter_shift=filter_shift, keep_positions=keep_positions)
+        )
+
+    @classmethod
+    def from_checkpoint(cls, loaded: Checkpoint) -> Self:
+        """Make a model of what was loaded, without its classification head."""
+        if loaded.head is not None:
+            _log.warning(
+                "%s: its classification head is left out; SequenceClassifier.from_pretrained "
+                "loads it",
+                loaded.source,
+            )
+        model = cls(loaded.config)
+        checkpoint.fill(model, loaded.weights, source=loaded.source)
+        return model
+
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write `config.json` and `model.safetensors`, which `from_pretrained` reads."""
+        checkpoint.save(Path(directory), self.config, self.state_dict())
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """Draw weights as the original does: N(0, 0.02), narrower where a residual is added to."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        narrow = 0.02 / math.sqrt(2 * self.config.n_layer)
+        for module in self.modules():
+            if isinstance(module, Block):
+                nn.init.normal_(module.mixer.out_proj.weight, std=narrow)
+                nn.init.normal_(module.mlp.fc2.weight, std=narrow)

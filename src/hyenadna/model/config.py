@@ -1,0 +1,86 @@
+"""Shape of a HyenaDNA network and of a classification head on it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from hyenadna.settings import Settings
+
+Count = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+Pooling = Literal["mean", "last"]
+Kind = Literal["single", "multi"]
+
+
+class ModelConfig(Settings):
+    """Shape of a HyenaDNA network, in the terms of the released configurations."""
+
+    d_model: Count
+    """Channels of the residual stream."""
+    n_layer: Count
+    """Blocks, each of a Hyena operator and an MLP."""
+    d_inner: Count
+    """Hidden channels of the MLP."""
+    max_seq_len: Annotated[int, Field(ge=2)]
+    """Tokens over which the implicit filter is defined, and so the longest input."""
+    emb_dim: int = 5
+    """Positional features of the implicit filter: time, and pairs of cosine and sine."""
+    filter_order: Count = 64
+    """Hidden channels of the implicit filter."""
+    num_inner_mlps: Annotated[int, Field(ge=0)] = 2
+    """Hidden layers of the implicit filter past the first."""
+    hyena_order: int = 2
+    """Gates of the Hyena operator."""
+    short_filter_order: Count = 3
+    """Taps of the short convolution, in tokens."""
+    activation_freq: float = 10.0
+    """Frequency of the implicit filter's sines at the start; it is trained."""
+    filter_shift: float = 0.0
+    """Floor of the filters' decay: 0 in the original training code, 0.05 in its inference code."""
+    embed_dropout: Probability = 0.1
+    """Dropout of the embeddings."""
+    resid_dropout: Probability = 0.0
+    """Dropout of what each operator and MLP adds to the residual stream."""
+    layer_norm_epsilon: Annotated[float, Field(gt=0)] = 1e-5
+    """Added to the variance by each layer norm."""
+    vocab_size: Count = 12
+    """Token ids in use."""
+    pad_vocab_size_multiple: Count = 8
+    """Embedding rows are rounded up to a multiple of this."""
+    tie_word_embeddings: bool = True
+    """Whether the output layer is the embedding."""
+    learned_positions: bool = False
+    """Whether the filter's positional features are weights, kept from a file that trained them."""
+    checkpoint_blocks: bool = False
+    """Recompute each block in the backward pass: less memory, more time, same gradients."""
+
+    @property
+    def n_logits(self) -> int:
+        """Rows of the embedding: `vocab_size` rounded up."""
+        multiple = self.pad_vocab_size_multiple
+        return -(-self.vocab_size // multiple) * multiple
+
+    @field_validator("emb_dim")
+    @classmethod
+    def _is_time_and_pairs(cls, emb_dim: int) -> int:
+        if emb_dim < 3 or emb_dim % 2 == 0:
+            raise ValueError(f"must be odd and at least 3 (time, then pairs), got {emb_dim}")
+        return emb_dim
+
+    @field_validator("hyena_order")
+    @classmethod
+    def _is_two(cls, order: int) -> int:
+        if order != 2:
+            raise ValueError(f"must be 2, as in every published model, got {order}")
+        return order
+
+
+class HeadConfig(Settings):
+    """What a classification head makes of a sequence."""
+
+    pooling: Pooling = "mean"
+    """What represents a sequence: the mean over its tokens, or the last of them."""
+    kind: Kind = "single"
+    """Whether a sequence has one label or any number of them."""
+    classes: tuple[str, ...] | None = None
+    """Names of the outputs, in their order."""
