@@ -32,12 +32,25 @@ class Pooling(StrEnum):
     none = "none"
 
 
+def _check_pairs(settings: list[str] | None) -> list[str] | None:
+    for setting in settings or []:
+        key, equals, _ = setting.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"--set takes KEY=VALUE, got {setting!r}")
+    return settings
+
+
 Out = Annotated[Path, typer.Option(help="Directory to write.")]
 Seed = Annotated[int, typer.Option(min=0, help="Fixes weights, batches and augmentation.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the recipe; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        callback=_check_pairs,
+        help="Override one key of the recipe; repeatable.",
+    ),
 ]
 Task = Annotated[str, typer.Option(help="Name of a row of the table.")]
 Table = Annotated[Path, typer.Option(help="Benchmarks, one per row.")]
@@ -45,6 +58,21 @@ Genomes = Annotated[Path, typer.Option(help="Folder with <genome>/genome.fa for 
 
 BENCHMARKS = Path("config/benchmarks.tsv")
 GENOMES = Path("results/genomes")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@_commands.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @_commands.command()
@@ -121,13 +149,13 @@ def finetune(
     settings: Settings = None,
 ) -> None:
     """Fit a classifier for one benchmark; validate on a part of train, test once."""
+    if (weights is None) == (model is None):
+        raise typer.BadParameter("give either --weights (pretrained) or --model (from scratch)")
     from hyenadna import tasks
     from hyenadna.model.config import ModelConfig
     from hyenadna.settings import read_yaml
     from hyenadna.training.recipe import FinetuneRecipe
 
-    if (weights is None) == (model is None):
-        raise typer.BadParameter("give either --weights (pretrained) or --model (from scratch)")
     overrides = _overrides(settings)
     if head_only:
         overrides["train_backbone"] = "false"
@@ -187,10 +215,10 @@ def embed(
     device: Device = "auto",
 ) -> None:
     """Write embeddings of sequences or intervals."""
-    from hyenadna import inference
-
     if (fasta is None) == (genome is None) or (genome is None) != (bed is None):
         raise typer.BadParameter("give either --fasta, or --genome together with --bed")
+    from hyenadna import inference
+
     typer.echo(
         inference.embed(
             weights,
@@ -269,21 +297,6 @@ def main() -> None:
         sys.exit(128 + stop.signal_number)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-@_commands.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    pass
-
-
 def _benchmark(task: str, table: Path, genomes: Path) -> "Benchmark":
     from hyenadna.tasks import read_benchmark
 
@@ -292,8 +305,4 @@ def _benchmark(task: str, table: Path, genomes: Path) -> "Benchmark":
 
 def _overrides(settings: list[str] | None) -> dict[str, str]:
     """Split KEY=VALUE pairs."""
-    pairs = [setting.partition("=") for setting in settings or []]
-    for key, equals, _ in pairs:
-        if not key or not equals:
-            raise typer.BadParameter(f"--set takes KEY=VALUE, got {key!r}")
-    return {key: value for key, _, value in pairs}
+    return {key: value for key, _, value in (pair.partition("=") for pair in settings or [])}

@@ -1,0 +1,60 @@
+"""Mistakes in the configuration and the tables are named in one clear line."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("modles=[tiny-1k]", "key 'modles' is unknown; did you mean 'models'?"),
+        ("models=[tiny-2k]", "models: 'tiny-2k' is unknown; did you mean 'tiny-1k'?"),
+        ("benchmarks=[promoters]", "benchmarks: 'promoters' is unknown; did you mean 'demo_pro"),
+        ("stages=[finetun]", "stages: 'finetun' is not one of ['finetune', 'scratch', 'probe']"),
+        ("genome=mm10", "config/genomes.tsv: mm10: pretraining needs its intervals"),
+    ],
+)
+def test_wrong_value_is_refused(
+    snakemake: Snakemake, unchanged_checkout: Path, setting: str, message: str
+) -> None:
+    dry = snakemake(unchanged_checkout, "-n", "--config", setting)
+    assert dry.returncode != 0
+    assert message in dry.stdout
+
+
+GENOME = "odd\tHomo sapiens\thg38\todd.fa\t\t\tfree\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "message"),
+    [
+        ("genomes", GENOME * 2, "'odd' is there twice"),
+        ("genomes", GENOME.replace("free", "free\tmore"), "'(beyond the last column)' is unknown"),
+        ("genomes", GENOME.replace("odd\t", "o/d\t"), "genome: 'o/d' does not match"),
+        (
+            "benchmarks",
+            "odd\tchromatin_profile\tdata\tdemo_hunam\tauroc\t\t\n",
+            "config/benchmarks.tsv: odd: genomes: 'demo_hunam' is unknown; did you mean",
+        ),
+        (
+            "benchmarks",
+            "odd\tgenomic_benchmarks\tdata\tdemo_human\taccuracy\t\t\n",
+            "genomic_benchmarks needs class=genome for each of its classes",
+        ),
+    ],
+)
+def test_wrong_row_is_refused(
+    snakemake: Snakemake, new_checkout: Callable[[], Path], table: str, row: str, message: str
+) -> None:
+    checkout = new_checkout()
+    with (checkout / "config" / f"{table}.tsv").open("a") as file:
+        file.write(row)
+    dry = snakemake(checkout, "-n")
+    assert dry.returncode != 0
+    assert message in dry.stdout
+    assert f"config/{table}.tsv" in dry.stdout

@@ -1,0 +1,135 @@
+"""What the workflow would do, by dry runs of a fresh checkout."""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from hyenadna import cli
+
+Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+ROOT = Path(__file__).parents[2]
+DEMO = ("--configfile", "config/demo.yaml")
+
+
+def jobs(printed: str) -> Counter[str]:
+    """Count the jobs of each rule in a dry run."""
+    table = printed.rpartition("Job stats:")[2].partition("\n\n")[0]
+    return Counter({rule: int(count) for rule, count in re.findall(r"(\w+) +(\d+)", table)})
+
+
+@pytest.fixture(scope="module")
+def dry_runs(snakemake: Snakemake, unchanged_checkout: Path) -> dict[str, str]:
+    """Both configurations with every stage, shell commands printed."""
+    printed = {}
+    for name in ("config", "demo"):
+        stages = ("--config", "stages=[finetune,scratch,probe]")
+        dry = snakemake(unchanged_checkout, "-n", "--configfile", f"config/{name}.yaml", *stages)
+        assert dry.returncode == 0, dry.stdout
+        printed[name] = dry.stdout
+    return printed
+
+
+def test_full_run_downloads_what_it_needs_and_nothing_of_the_demo(
+    dry_runs: dict[str, str],
+) -> None:
+    planned = jobs(dry_runs["config"])
+    assert planned["download_genome"] == 2
+    assert planned["report"] == 1
+    assert "demo_human" not in dry_runs["config"]
+
+
+def test_demo_runs_what_demo_yaml_lists_and_no_more(dry_runs: dict[str, str]) -> None:
+    config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+    labelled = [name for name in config["benchmarks"] if name != "demo_biotypes"]
+    runs = len(config["models"]) * len(config["seeds"])
+    planned = jobs(dry_runs["demo"])
+    assert planned["pretrain"] == len(config["models"])
+    assert planned["finetune"] == runs * len(labelled) * 3
+    assert planned["map_biotypes"] == runs
+    assert planned["baselines"] == len(labelled)
+    assert not [rule for rule in planned if rule.startswith("download")]
+
+
+def test_demo_yaml_sets_every_key_so_that_nothing_leaks_in_from_config_yaml() -> None:
+    full, demo = (
+        yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
+        for name in ("config", "demo")
+    )
+    assert list(demo) == list(full)
+    assert not any(isinstance(value, dict) for value in demo.values())
+
+
+def test_every_command_of_a_rule_is_one_that_the_cli_accepts(dry_runs: dict[str, str]) -> None:
+    group = typer.main.get_command(cli._commands)
+    lines = re.findall(r"exec (hyenadna .*)", "\n".join(dry_runs.values()))
+    used = set()
+    for line in set(lines):
+        _, subcommand, *arguments = shlex.split(line.partition(" >")[0])
+        group.commands[subcommand].make_context(subcommand, arguments)
+        used.add(subcommand)
+    expected = {"genome", "tokenize", "pretrain", "finetune", "baselines", "biotypes", "report"}
+    assert used == expected
+
+
+def test_every_command_replaces_its_shell_so_that_signals_reach_the_trainer(
+    dry_runs: dict[str, str],
+) -> None:
+    commands = re.findall(r"[Ss]hell command: (.*hyenadna .*)", "\n".join(dry_runs.values()))
+    assert commands
+    assert all(command.startswith("exec hyenadna") for command in commands)
+
+
+def test_scratch_runs_do_not_wait_for_pretraining(
+    snakemake: Snakemake, unchanged_checkout: Path
+) -> None:
+    target = "results/scratch/tiny-1k/demo_promoters/seed1/metrics.tsv"
+    dry = snakemake(unchanged_checkout, "-n", "--quiet", "rules", *DEMO, "--", target)
+    assert jobs(dry.stdout) == Counter(finetune=1, total=1)
+
+
+@pytest.mark.parametrize(
+    ("target", "family"),
+    [
+        ("pretrain_all", None),
+        ("genomic_benchmarks", "genomic_benchmarks"),
+        ("nucleotide_transformer", "nucleotide_transformer"),
+        ("chromatin_profile", "chromatin_profile"),
+        ("species_classification", "species"),
+        ("biotypes", "biotypes"),
+    ],
+)
+def test_named_target_makes_its_family_alone(
+    snakemake: Snakemake, unchanged_checkout: Path, target: str, family: str | None
+) -> None:
+    dry = snakemake(unchanged_checkout, "-n", *DEMO, "--", target)
+    assert dry.returncode == 0, dry.stdout
+    made = set(re.findall(r"output: results/\w+/tiny-1k/(demo_\w+)/seed", dry.stdout))
+    table = (unchanged_checkout / "config" / "benchmarks.tsv").read_text().splitlines()
+    of_family = {line.split("\t")[0] for line in table if line.split("\t")[1] == family}
+    of_demo = {name for name in of_family if name.startswith("demo_")}
+    assert made == {"demo_human", *of_demo}
+
+
+def test_target_of_a_family_that_is_not_configured_fails(
+    snakemake: Snakemake, unchanged_checkout: Path
+) -> None:
+    dry = snakemake(unchanged_checkout, "-n", "--", "chromatin_profile")
+    assert dry.returncode != 0
+    assert "lists no benchmark of the family chromatin_profile" in dry.stdout
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("snakemake_executor_plugin_slurm") is None,
+    reason="needs snakemake-executor-plugin-slurm",
+)
+def test_slurm_profile_dry_runs(snakemake: Snakemake, unchanged_checkout: Path) -> None:
+    dry = snakemake(unchanged_checkout, "--profile", "slurm", "--cores", "all", "-n")
+    assert dry.returncode == 0, dry.stdout

@@ -1,0 +1,33 @@
+# What simple classifiers make of a benchmark, to stand beside every accuracy.
+
+
+rule baselines:
+    input:
+        data=benchmark_data,
+        genomes=benchmark_genomes,
+    output:
+        run="results/baselines/{benchmark}/run.json",
+        metrics=report(
+            "results/baselines/{benchmark}/metrics.tsv",
+            caption="../report/baselines.rst",
+            category="Benchmarks",
+            subcategory="{benchmark}",
+            labels={"stage": "baselines", "model": "none", "seed": "none"},
+        ),
+    log:
+        "results/logs/baselines/{benchmark}.log",
+    benchmark:
+        "results/benchmarks/baselines/{benchmark}.tsv"
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        version=VERSION,
+        row=benchmark_row,
+        out=subpath(output.run, parent=True),
+    shell:
+        "exec hyenadna baselines --task {wildcards.benchmark} --table config/benchmarks.tsv"
+        " --genomes results/genomes --out {params.out} > {log} 2>&1"

@@ -1,0 +1,45 @@
+# Genes embedded by a pretrained model: a map by biotype, and how well the biotype can be told.
+
+
+rule map_biotypes:
+    input:
+        data=benchmark_data,
+        genomes=benchmark_genomes,
+        weights=pretrained,
+    output:
+        embeddings="results/biotypes/{model}/{benchmark}/seed{seed}/embeddings.parquet",
+        predictions="results/biotypes/{model}/{benchmark}/seed{seed}/predictions.parquet",
+        umap=report(
+            "results/biotypes/{model}/{benchmark}/seed{seed}/umap.tsv",
+            caption="../report/biotypes.rst",
+            category="Biotypes",
+            labels={"table": "map", "model": "{model}", "seed": "{seed}"},
+        ),
+        run="results/biotypes/{model}/{benchmark}/seed{seed}/run.json",
+        metrics=report(
+            "results/biotypes/{model}/{benchmark}/seed{seed}/metrics.tsv",
+            caption="../report/biotypes.rst",
+            category="Biotypes",
+            labels={"table": "metrics", "model": "{model}", "seed": "{seed}"},
+        ),
+    log:
+        "results/logs/biotypes/{model}.{benchmark}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/biotypes/{model}.{benchmark}.seed{seed}.tsv"
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=config["gpus"],
+        cpus_per_task=config["threads"],
+    params:
+        version=VERSION,
+        row=benchmark_row,
+        weights=subpath(input.weights, parent=True),
+        out=subpath(output.run, parent=True),
+    shell:
+        "exec hyenadna biotypes --task {wildcards.benchmark} --table config/benchmarks.tsv"
+        " --genomes results/genomes --weights {params.weights}"
+        " --out {params.out} --seed {wildcards.seed} > {log} 2>&1"

@@ -1,0 +1,97 @@
+# Configuration and tables: read once, checked, and looked up by the rules.
+import csv
+import difflib
+import re
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from snakemake.exceptions import WorkflowError
+
+from hyenadna import __version__ as VERSION
+
+NEEDS_CLASSES = ("genomic_benchmarks", "species")
+
+
+def known(name, names, what):
+    """Return `name` if it is one of `names`; if not, say in one line what may have been meant."""
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    raise WorkflowError(f"{what} {name!r} is unknown; {hint}")
+
+
+def check(record, schema, where):
+    """Check a mapping against workflow/schemas/<schema>.schema.yaml."""
+    path = workflow.source_path(f"../schemas/{schema}.schema.yaml")
+    rules = yaml.safe_load(Path(path).read_text())
+    for key in record:
+        known(key, rules["properties"], f"{where}: key")
+    for error in Draft202012Validator(rules).iter_errors(record):
+        key = f"{error.absolute_path[0]}: " if error.absolute_path else ""
+        raise WorkflowError(f"{where}: {key}{error.message}")
+
+
+def read_table(path, schema):
+    """Read a table as {first column: row}."""
+    table = {}
+    with open(path, newline="") as file:
+        reader = csv.DictReader(
+            file, delimiter="\t", restkey="(beyond the last column)"
+        )
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            check(row, schema, where)
+            name = row[reader.fieldnames[0]]
+            if name in table:
+                raise WorkflowError(
+                    f"{where}: {name!r} is there twice; names must be unique"
+                )
+            table[name] = row
+    return table
+
+
+def genomes_by_class(row):
+    """Split `human=hg38,worm=ce11` into {class: genome}; a lone genome has the class ''."""
+    pairs = [item.rpartition("=") for item in row["genomes"].split(",") if item]
+    return {label: genome for label, _, genome in pairs}
+
+
+def check_benchmark(row, where):
+    """Check what the schema of one row cannot: the genomes that it names."""
+    classes = genomes_by_class(row)
+    for genome in classes.values():
+        known(genome, GENOMES, f"{where}: genomes:")
+    if row["family"] in NEEDS_CLASSES and ("" in classes or len(classes) < 2):
+        raise WorkflowError(
+            f"{where}: genomes: {row['family']} needs class=genome for each of its classes, "
+            f"separated by commas, got {row['genomes']!r}"
+        )
+
+
+def check_config(where):
+    """Check the names that the configuration uses."""
+    check(config, "config", where)
+    for model in config["models"]:
+        known(model, MODELS, f"{where}: models:")
+    for benchmark in config["benchmarks"]:
+        known(benchmark, BENCHMARKS, f"{where}: benchmarks:")
+    genome = known(config["genome"], GENOMES, f"{where}: genome:")
+    if not GENOMES[genome]["intervals"]:
+        raise WorkflowError(
+            f"config/genomes.tsv: {genome}: pretraining needs its intervals"
+        )
+
+
+def one_of(names):
+    """Return a regular expression that matches the names and nothing else."""
+    return "|".join(map(re.escape, names))
+
+
+MODELS = sorted(path.stem for path in Path("config/models").glob("*.yaml"))
+GENOMES = read_table("config/genomes.tsv", "genomes")
+BENCHMARKS = read_table("config/benchmarks.tsv", "benchmarks")
+for benchmark, row in BENCHMARKS.items():
+    check_benchmark(row, f"config/benchmarks.tsv: {benchmark}")
+check_config(f"configuration ({', '.join(map(str, workflow.configfiles))})")

@@ -1,0 +1,72 @@
+# A genome becomes an indexed FASTA, its intervals and its token cache.
+
+
+rule prepare_genome:
+    input:
+        genome_source,
+    output:
+        fasta="results/genomes/{genome}/genome.fa",
+        index="results/genomes/{genome}/genome.fa.fai",
+    log:
+        "results/logs/prepare_genome/{genome}.log",
+    benchmark:
+        "results/benchmarks/prepare_genome/{genome}.tsv"
+    priority: 1
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        version=VERSION,
+    shell:
+        "exec hyenadna genome {input} {output.fasta} > {log} 2>&1"
+
+
+rule copy_intervals:
+    input:
+        genome_intervals,
+    output:
+        "results/genomes/{genome}/intervals.bed",
+    log:
+        "results/logs/copy_intervals/{genome}.log",
+    benchmark:
+        "results/benchmarks/copy_intervals/{genome}.tsv"
+    priority: 1
+    localrule: True
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        version=VERSION,
+    shell:
+        "cp {input} {output} > {log} 2>&1"
+
+
+rule tokenize:
+    input:
+        fasta="results/genomes/{genome}/genome.fa",
+        index="results/genomes/{genome}/genome.fa.fai",
+    output:
+        tokens="results/genomes/{genome}/tokens/tokens.u8",
+        index="results/genomes/{genome}/tokens/index.json",
+    log:
+        "results/logs/tokenize/{genome}.log",
+    benchmark:
+        "results/benchmarks/tokenize/{genome}.tsv"
+    priority: 1
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        version=VERSION,
+        out=subpath(output.tokens, parent=True),
+    shell:
+        "exec hyenadna tokenize {input.fasta} {params.out} > {log} 2>&1"

@@ -1,0 +1,170 @@
+# What a job reads, and what a target asks for, by the tables and the configuration.
+LABELLED = (
+    "genomic_benchmarks",
+    "nucleotide_transformer",
+    "chromatin_profile",
+    "species",
+)
+INTERVAL_TABLES = "resources/benchmarks/genomic_benchmarks"
+
+
+def genome_source(wildcards):
+    """Return the FASTA of a genome: the file in the table, or where its URL is downloaded to."""
+    source = GENOMES[wildcards.genome]["source"]
+    downloaded = f"resources/genomes/{wildcards.genome}.fa.gz"
+    return downloaded if "://" in source else source
+
+
+def genome_intervals(wildcards):
+    """Return the BED of a genome's splits."""
+    intervals = GENOMES[wildcards.genome]["intervals"]
+    if not intervals:
+        raise WorkflowError(f"config/genomes.tsv: {wildcards.genome} has no intervals")
+    return intervals
+
+
+def benchmark_data(wildcards):
+    """Return the files of a benchmark: those in its folder, or those that are downloaded to it."""
+    row = BENCHMARKS[wildcards.benchmark]
+    data = Path(row["data"])
+    if data.is_relative_to(INTERVAL_TABLES):
+        return expand(
+            f"{data}/{{split}}/{{label}}.csv.gz",
+            split=["train", "test"],
+            label=genomes_by_class(row),
+        )
+    if row["family"] == "biotypes":
+        return str(data)
+    files = sorted(str(path) for path in data.rglob("[!.]*") if path.is_file())
+    if row["data"] and not files:
+        raise WorkflowError(
+            f"config/benchmarks.tsv: {wildcards.benchmark}: there is no file in {data}; "
+            "config/README.md says what belongs there"
+        )
+    return files if row["data"] else []
+
+
+def benchmark_genomes(wildcards):
+    """Return the genomes that the sequences of a benchmark are cut from."""
+    row = BENCHMARKS[wildcards.benchmark]
+    files = ["genome.fa", "genome.fa.fai"]
+    if row["family"] == "species":
+        files += ["intervals.bed"]
+    return expand(
+        "results/genomes/{genome}/{file}",
+        genome=sorted(set(genomes_by_class(row).values())),
+        file=files,
+    )
+
+
+def benchmark_row(wildcards):
+    """Return what the table says of a benchmark, but for its description."""
+    row = BENCHMARKS[wildcards.benchmark]
+    return {key: value for key, value in row.items() if key != "description"}
+
+
+def pretrained(wildcards):
+    """Return the weights that downstream work with a model starts from."""
+    run = f"{wildcards.model}/{config['genome']}/seed{config['pretraining_seed']}"
+    return f"results/pretrain/{run}/model.safetensors"
+
+
+def starting_weights(wildcards):
+    """Return the pretrained weights, or nothing where training starts from scratch."""
+    return [] if wildcards.stage == "scratch" else pretrained(wildcards)
+
+
+def starting_options(wildcards, input):
+    """Return the options of `hyenadna finetune` that make the three stages."""
+    if wildcards.stage == "scratch":
+        return f"--model {input.model}"
+    head_only = " --head-only" if wildcards.stage == "probe" else ""
+    return f"--weights {Path(input.weights).parent}{head_only}"
+
+
+def model_shape(wildcards):
+    """Return the settings of a model."""
+    return f"config/models/{wildcards.model}.yaml"
+
+
+def pretraining_recipe(wildcards):
+    """Return the recipe of a model."""
+    return config["pretraining"].replace("{model}", wildcards.model)
+
+
+def finetuning_recipe(wildcards):
+    """Return the recipe of a benchmark's family."""
+    family = BENCHMARKS[wildcards.benchmark]["family"]
+    return config["finetuning"].replace("{family}", family)
+
+
+def values(path_of):
+    """Return a function for `params` that reads the YAML file that `path_of(wildcards)` names.
+
+    Its values then decide on a rerun, and its comments do not. A function of `wildcards` alone:
+    Snakemake leaves params that are derived from `input` out of that decision.
+    """
+
+    def read(wildcards):
+        with open(path_of(wildcards)) as file:
+            return yaml.safe_load(file)
+
+    return read
+
+
+def pretraining_runs():
+    """Return the metrics of every pretraining."""
+    return expand(
+        "results/pretrain/{model}/{genome}/seed{seed}/metrics.tsv",
+        model=config["models"],
+        genome=config["genome"],
+        seed=config["pretraining_seed"],
+    )
+
+
+def benchmarks_of(family):
+    """Return the benchmarks of a family that the configuration asks for."""
+    return [
+        name for name in config["benchmarks"] if BENCHMARKS[name]["family"] == family
+    ]
+
+
+def benchmark_runs(benchmarks):
+    """Return the metrics of every run and of the baselines on some benchmarks."""
+    return expand(
+        "results/{stage}/{model}/{benchmark}/seed{seed}/metrics.tsv",
+        stage=config["stages"],
+        model=config["models"],
+        benchmark=benchmarks,
+        seed=config["seeds"],
+    ) + expand("results/baselines/{benchmark}/metrics.tsv", benchmark=benchmarks)
+
+
+def gene_runs():
+    """Return the metrics of every map of genes by biotype."""
+    return expand(
+        "results/biotypes/{model}/{benchmark}/seed{seed}/metrics.tsv",
+        model=config["models"],
+        benchmark=benchmarks_of("biotypes"),
+        seed=config["seeds"],
+    )
+
+
+def all_runs():
+    """Return the metrics of all that the configuration asks for."""
+    labelled = [name for family in LABELLED for name in benchmarks_of(family)]
+    return pretraining_runs() + benchmark_runs(labelled) + gene_runs()
+
+
+def target(family):
+    """Return the input function of a family's target; asking for what is not configured fails."""
+
+    def runs(wildcards):
+        names = benchmarks_of(family)
+        if not names:
+            raise WorkflowError(
+                f"the configuration lists no benchmark of the family {family}"
+            )
+        return gene_runs() if family == "biotypes" else benchmark_runs(names)
+
+    return runs

@@ -1,0 +1,47 @@
+# A model learns a genome. Its checkpoints lie beside the outputs and are none: a job that was
+# stopped keeps them, and the same command resumes from the last one.
+
+
+rule pretrain:
+    input:
+        tokens="results/genomes/{genome}/tokens/tokens.u8",
+        index="results/genomes/{genome}/tokens/index.json",
+        intervals="results/genomes/{genome}/intervals.bed",
+        model=ancient(model_shape),
+        recipe=ancient(pretraining_recipe),
+    output:
+        weights="results/pretrain/{model}/{genome}/seed{seed}/model.safetensors",
+        shape="results/pretrain/{model}/{genome}/seed{seed}/config.json",
+        settings="results/pretrain/{model}/{genome}/seed{seed}/config.yaml",
+        run="results/pretrain/{model}/{genome}/seed{seed}/run.json",
+        metrics=report(
+            "results/pretrain/{model}/{genome}/seed{seed}/metrics.tsv",
+            caption="../report/pretrain.rst",
+            category="Pretraining",
+            labels={"model": "{model}", "genome": "{genome}", "seed": "{seed}"},
+        ),
+    log:
+        "results/logs/pretrain/{model}.{genome}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/pretrain/{model}.{genome}.seed{seed}.tsv"
+    # Most else waits for it, so it and what it waits for go first.
+    priority: 1
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+        gpu=config["gpus"],
+        # Under SLURM, `threads` is capped at the cores of the machine that submits.
+        cpus_per_task=config["threads"],
+    params:
+        version=VERSION,
+        model=values(model_shape),
+        recipe=values(pretraining_recipe),
+        tokens=subpath(input.tokens, parent=True),
+        out=subpath(output.weights, parent=True),
+    shell:
+        "exec hyenadna pretrain --model {input.model} --recipe {input.recipe}"
+        " --tokens {params.tokens} --intervals {input.intervals}"
+        " --out {params.out} --seed {wildcards.seed} >> {log} 2>&1"
