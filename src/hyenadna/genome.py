@@ -129,7 +129,7 @@ def read_intervals(bed: Path) -> list[Interval]:
         InputError: a line is not BED, or there is none.
     """
     intervals = []
-    lines = b"".join(_read_blocks(bed)).decode(errors="replace").splitlines()
+    lines = b"".join(read_blocks(bed)).decode(errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith(("#", "track", "browser")):
             continue
@@ -209,7 +209,7 @@ def prepare_fasta(source: Path, out: Path) -> Path:
     # The index leaves before the old FASTA does and arrives after the new one.
     with atomic_write(index) as index_part, atomic_write(out) as part:
         with part.open("wb") as file:
-            for block in _read_blocks(source):
+            for block in read_blocks(source):
                 check.feed(block)
                 file.write(block)
         check.finish()
@@ -286,7 +286,7 @@ class _FastaCheck:
         self.lengths[contig] += len(text) - newlines - text.count(b"\r")
 
 
-def _read_blocks(source: Path) -> Iterator[bytes]:
+def read_blocks(source: Path) -> Iterator[bytes]:
     """Yield a plain or gzip file in blocks that never end within a FASTA header."""
     if not source.is_file():
         raise InputError(f"{source}: no such file")

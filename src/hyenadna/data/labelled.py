@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna.errors import InputError
-from hyenadna.genome import Genome, reverse_complement
-from hyenadna.genome import _read_blocks as read_blocks
+from hyenadna.genome import Genome, read_blocks, reverse_complement
 
 if TYPE_CHECKING:
     import pandas as pd

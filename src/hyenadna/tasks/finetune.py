@@ -121,7 +121,7 @@ def _train(benchmark: Benchmark, recipe: FinetuneRecipe, network: HyenaDNA, *, r
         loss=partial(_batch_loss, kind=train.kind),
         validate=lambda: _validate(trained, sources["valid"], splits["valid"], recipe, benchmark),
         validate_every=per_epoch,
-        select="loss",
+        select=benchmark.metric,
         patience=recipe.patience,
         seed=seed,
     )
