@@ -81,6 +81,12 @@ def test_our_file_has_each_weight_once(tmp_path: Path) -> None:
     assert "lm_head.weight" not in names
 
 
+def test_our_file_is_readable_as_the_umask_says(tmp_path: Path) -> None:
+    HyenaDNA(CONFIG).save_pretrained(tmp_path)
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 def test_an_interrupted_save_leaves_no_mixed_pair(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from hyenadna import cli
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
 DEMO = ("--configfile", "config/demo.yaml")
+DEMO_CONFIG = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+(MODEL,) = DEMO_CONFIG["models"]
 
 
 def jobs(printed: str) -> Counter[str]:
@@ -47,13 +49,11 @@ def test_full_run_downloads_what_it_needs_and_nothing_of_the_demo(
 
 
 def test_demo_runs_what_demo_yaml_lists_and_no_more(dry_runs: dict[str, str]) -> None:
-    config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
-    labelled = [name for name in config["benchmarks"] if name != "demo_biotypes"]
-    runs = len(config["models"]) * len(config["seeds"])
+    labelled = [name for name in DEMO_CONFIG["benchmarks"] if name != "demo_biotypes"]
     planned = jobs(dry_runs["demo"])
-    assert planned["pretrain"] == len(config["models"])
-    assert planned["finetune"] == runs * len(labelled) * 3
-    assert planned["map_biotypes"] == runs
+    assert planned["pretrain"] == 1
+    assert planned["finetune"] == len(labelled) * len(DEMO_CONFIG["seeds"]) * 3
+    assert planned["map_biotypes"] == 1
     assert planned["baselines"] == len(labelled)
     assert not [rule for rule in planned if rule.startswith("download")]
 
@@ -90,7 +90,7 @@ def test_every_command_replaces_its_shell_so_that_signals_reach_the_trainer(
 def test_scratch_runs_do_not_wait_for_pretraining(
     snakemake: Snakemake, unchanged_checkout: Path
 ) -> None:
-    target = "results/scratch/tiny-1k/demo_promoters/seed1/metrics.tsv"
+    target = f"results/scratch/{MODEL}/demo_promoters/seed1/metrics.tsv"
     dry = snakemake(unchanged_checkout, "-n", "--quiet", "rules", *DEMO, "--", target)
     assert jobs(dry.stdout) == Counter(finetune=1, total=1)
 
@@ -111,7 +111,7 @@ def test_named_target_makes_its_family_alone(
 ) -> None:
     dry = snakemake(unchanged_checkout, "-n", *DEMO, "--", target)
     assert dry.returncode == 0, dry.stdout
-    made = set(re.findall(r"output: results/\w+/tiny-1k/(demo_\w+)/seed", dry.stdout))
+    made = set(re.findall(rf"output: results/\w+/{MODEL}/(demo_\w+)/seed", dry.stdout))
     table = (unchanged_checkout / "config" / "benchmarks.tsv").read_text().splitlines()
     of_family = {line.split("\t")[0] for line in table if line.split("\t")[1] == family}
     of_demo = {name for name in of_family if name.startswith("demo_")}

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from hyenadna.errors import InputError
@@ -119,7 +120,8 @@ def save(
         content["head"] = head.model_dump(mode="json")
     directory.mkdir(parents=True, exist_ok=True)
     with atomic_write(directory / WEIGHTS) as part:
-        save_file(stored, part, metadata={"format": "pt"})
+        # Not save_file, whose files their owner alone may read, whatever the umask.
+        part.write_bytes(serialise(stored, metadata={"format": "pt"}))
         # Weights without a config.json do not load, so an interruption leaves no mixed pair.
         (directory / CONFIG).unlink(missing_ok=True)
     write_json(directory / CONFIG, content)
