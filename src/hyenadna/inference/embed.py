@@ -18,7 +18,7 @@ from torch import Tensor
 from hyenadna.data.labelled import read_fasta
 from hyenadna.errors import InputError
 from hyenadna.genome import Genome, check_intervals, read_intervals
-from hyenadna.inference.vectors import Vectors, check_format, write_vectors
+from hyenadna.inference.vectors import Vectors, check_format, grouped, write_vectors
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.device import resolve_device
 from hyenadna.model.heads import pool
@@ -79,7 +79,7 @@ def embed_sequences(
     windows = _windows(sequences, network.config.max_seq_len, pooling)
     lookahead = batch_tokens * (1 if pooling == "none" else LOOKAHEAD)
     total = np.zeros(network.config.d_model)
-    for group in _grouped(windows, lookahead):
+    for group in grouped(windows, weigh=lambda window: len(window.ids), least=lookahead):
         states = _run(network, group, pooling, batch_tokens)
         for window, vectors in zip(group, states, strict=True):
             if pooling == "none":
@@ -113,20 +113,6 @@ def _windows(
         first = max(0, len(ids) - longest) if pooling == "last" else 0
         for start in range(first, len(ids), longest):
             yield _Window(name, start, ids[start : start + longest], len(ids))
-
-
-def _grouped(windows: Iterable[_Window], tokens: int) -> Iterator[list[_Window]]:
-    """Yield windows in groups of about `tokens`."""
-    group: list[_Window] = []
-    held = 0
-    for window in windows:
-        group.append(window)
-        held += len(window.ids)
-        if held >= tokens:
-            yield group
-            group, held = [], 0
-    if group:
-        yield group
 
 
 def _run(

@@ -1,8 +1,8 @@
 """Files of embeddings: parquet or npz, written as the vectors come (D width)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from hyenadna.files import atomic_write
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 ROW_GROUP = 8192
 """Rows after which a parquet file is written on."""
@@ -55,7 +57,7 @@ def _write_parquet(part: Path, vectors: Iterable[Vectors], width: int, *, per_to
     embedding = pa.list_(pa.float32(), width)
     schema = pa.schema([("id", pa.string()), (number, pa.int64()), ("embedding", embedding)])
     with parquet.ParquetWriter(part, schema) as writer:
-        for group in _grouped(vectors):
+        for group in grouped(vectors, weigh=lambda v: len(v.values), least=ROW_GROUP):
             writer.write_table(_table(group, schema))
 
 
@@ -87,15 +89,15 @@ def _write_npz(part: Path, vectors: Iterable[Vectors], width: int) -> None:
     np.savez(part, ids=np.array(ids), lengths=np.array(lengths), embeddings=embeddings)
 
 
-def _grouped(vectors: Iterable[Vectors]) -> Iterator[list[Vectors]]:
-    """Yield vectors in groups of `ROW_GROUP` rows or somewhat more."""
-    group: list[Vectors] = []
-    rows = 0
-    for vector in vectors:
-        group.append(vector)
-        rows += len(vector.values)
-        if rows >= ROW_GROUP:
+def grouped(items: Iterable[T], *, weigh: Callable[[T], int], least: int) -> Iterator[list[T]]:
+    """Yield items in order, in groups that weigh `least` or somewhat more; the last may be less."""
+    group: list[T] = []
+    held = 0
+    for item in items:
+        group.append(item)
+        held += weigh(item)
+        if held >= least:
             yield group
-            group, rows = [], 0
+            group, held = [], 0
     if group:
         yield group
