@@ -115,23 +115,37 @@ def test_the_answer_counts_what_was_won(finished):
     text = " ".join(answer(results, summarise(results)).sentences)
     assert "On 3 of 5 benchmarks the fine-tuned tiny-demo beats the best trivial baseline" in text
     assert "on each of them with every seed" in text
-    assert "On 5 of 5 it scores higher than the same network trained from random" in text
-    assert "biotype can be told with f1_weighted 0.531; k-mer counts alone reach 0.485" in text
+    assert "On 5 of 5 its mean is above that of the same network trained from random" in text
+    assert "on 5 by more than the larger standard deviation" in text
+    assert "f1_weighted 0.531; the best trivial baseline (k-mer counts) reaches 0.485" in text
+
+
+def test_a_gap_within_the_spread_over_seeds_is_not_counted_as_clear(tmp_path, tree):
+    rows = {"finetune": (0.60, 0.70), "scratch": (0.59, 0.69)}
+    for stage, values in rows.items():
+        for seed, value in enumerate(values):
+            tree.run(
+                tmp_path / f"{stage}/m/b/seed{seed}", [(0, "test", "mcc", value)], metric="mcc"
+            )
+    results = read(tmp_path)
+    text = " ".join(answer(results, summarise(results)).sentences)
+    assert "On 1 of 1 its mean is above" in text
+    assert "on 0 by more than the larger standard deviation" in text
 
 
 @pytest.mark.parametrize(
     ("bits", "words"),
-    [(1.9, "below the best"), (1.99, "above the best"), (1.926, "): level with the best")],
+    [(1.9, "below the best"), (1.99, "above the best"), (1.929, "): level with the best")],
 )
 def test_the_answer_says_on_which_side_of_the_best_markov_chain_the_model_is(
     tmp_path, tree, bits, words
 ):
     tree.pretraining(tmp_path)
     path = tmp_path / "pretrain/tiny-demo/demo_human/seed0/metrics.tsv"
-    path.write_text(path.read_text() + f"601\tvalid\tperplexity\t{2**bits}\n")
+    path.write_text(path.read_text() + f"601\ttest\tperplexity\t{2**bits}\n")
     results = read(tmp_path)
     sentence = answer(results, []).sentences[0]
-    assert f"{words} Markov chain (order 5, 3.800)" in sentence
+    assert f"{words} Markov chain (order 5, 3.808)" in sentence
 
 
 def test_the_answer_says_that_nothing_can_be_compared_yet(tmp_path, tree):

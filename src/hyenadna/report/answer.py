@@ -8,6 +8,10 @@ from hyenadna.report import formats
 from hyenadna.report.results import STAGES, Results, Run
 from hyenadna.report.scores import BASELINES, DECIMALS, Score, markov
 
+SPLITS = {"valid": "validation", "test": "test"}
+EMBEDDINGS = ("embedding", "embedding_logistic")
+UNTRAINED = ("random", "random_logistic")
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -64,15 +68,21 @@ def _lowest_perplexity(runs: list[Run]) -> Run | None:
     return min(measured, key=_perplexity, default=None)
 
 
+def _judged_on(run: Run) -> str:
+    """Return the split that a pretraining run is judged on: test, if it has been read."""
+    return "test" if math.isfinite(run.metrics.last("test", "perplexity")) else "valid"
+
+
 def _perplexity(run: Run) -> float:
-    return run.metrics.last("valid", "perplexity")
+    return run.metrics.last(_judged_on(run), "perplexity")
 
 
 def _perplexity_sentence(run: Run) -> str:
-    perplexity, chains = _perplexity(run), markov(run, "valid")
+    perplexity, chains = _perplexity(run), markov(run, _judged_on(run))
     text = (
-        f"On validation sequence that it was not trained on, {run.model} predicts the next base "
-        f"with perplexity {formats.score(perplexity)} (4 is guessing, lower is better)"
+        f"On {SPLITS[_judged_on(run)]} sequence that it was not trained on, {run.model} predicts "
+        f"the next base with perplexity {formats.score(perplexity)} (4 is guessing, lower is "
+        "better)"
     )
     if not chains:
         return f"{text}."
@@ -98,10 +108,11 @@ def _benchmark_sentences(model: str, scores: list[Score]) -> Iterator[str]:
         )
     paired = against_scratch(scores)
     if paired:
-        helped = sum(score.beats("scratch") for score in paired)
+        helped = [score for score in paired if score.beats("scratch")]
+        clearly = sum(score.exceeds_spread("finetune", "scratch") for score in helped)
         yield (
-            f"On {helped} of {len(paired)} it scores higher than the same network "
-            "trained from random weights: this is what pretraining gave."
+            f"On {len(helped)} of {len(paired)} its mean is above that of the same network trained "
+            f"from random weights, on {clearly} by more than the larger standard deviation."
         )
 
 
@@ -109,17 +120,19 @@ def _biotype_sentence(run: Run) -> Iterator[str]:
     metric = run.info.metric or "f1_weighted"
     found = {
         method: value
-        for method in ("embedding", "embedding_logistic", *BASELINES)
+        for method in (*EMBEDDINGS, *UNTRAINED, *BASELINES)
         if math.isfinite(value := run.metrics.last("test", f"{method}.{metric}"))
     }
-    ours = [value for method, value in found.items() if method not in BASELINES]
-    rivals = {method: value for method, value in found.items() if method in BASELINES}
+    ours = [found[method] for method in EMBEDDINGS if method in found]
+    untrained = [found[method] for method in UNTRAINED if method in found]
+    rivals = {method: found[method] for method in BASELINES if method in found}
     if ours and rivals:
         rival = max(rivals, key=rivals.__getitem__)
+        random = f", an untrained network {formats.score(max(untrained))}" if untrained else ""
         yield (
-            f"From the frozen embedding of a gene by {run.model}, its biotype can be told with "
-            f"{metric} {formats.score(max(ours))}; {formats.TITLES[rival].lower()} alone reach "
-            f"{formats.score(rivals[rival])}."
+            f"The frozen embedding of a gene by {run.model} tells its biotype with {metric} "
+            f"{formats.score(max(ours))}; the best trivial baseline ("
+            f"{formats.TITLES[rival].lower()}) reaches {formats.score(rivals[rival])}{random}."
         )
 
 
@@ -136,9 +149,10 @@ def against_scratch(scores: list[Score]) -> list[Score]:
 def _facts(results: Results, scores: list[Score]) -> Iterator[Fact]:
     pretrained = _lowest_perplexity(results.of("pretrain"))
     if pretrained:
-        chain = min(markov(pretrained, "valid").values(), default=math.nan)
+        split = _judged_on(pretrained)
+        chain = min(markov(pretrained, split).values(), default=math.nan)
         yield Fact(
-            "Validation perplexity",
+            f"{SPLITS[split].capitalize()} perplexity",
             formats.score(_perplexity(pretrained)),
             f"best Markov chain {formats.score(chain)}" if math.isfinite(chain) else "",
         )

@@ -96,6 +96,11 @@ class Score:
         mine = min(self.stages["finetune"].values) if every_seed else self.means["finetune"]
         return round(mine, DECIMALS) > round(theirs, DECIMALS)
 
+    def exceeds_spread(self, stage: str, other: str) -> bool:
+        """Whether two ways of training differ by more than the larger standard deviation."""
+        spreads = [self.stages[name].sd for name in (stage, other)]
+        return abs(self.difference(stage, other)) > max(spreads)
+
     def difference(self, method: str, other: str | None) -> float:
         """Return mean score of a method minus that of another, NaN where one is not there."""
         return self.means.get(method, math.nan) - self.means.get(other or "", math.nan)
