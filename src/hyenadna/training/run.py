@@ -53,10 +53,8 @@ class Identity:
     """Plain values, written to `config.yaml`."""
     data: Mapping[Path, str]
     """Files read, with the SHA-256 of each."""
-    model: str = ""
-    """Name of the model size; a label only."""
     benchmark: str = ""
-    """Name of the genome or benchmark; a label only."""
+    """Name of the benchmark, where there is one; a label only."""
 
     @property
     def fingerprint(self) -> str:
@@ -185,8 +183,7 @@ class Run:
             "version": hyenadna.__version__,
             "command": " ".join(sys.argv),
             "stage": self.identity.stage,
-            "model": self.identity.model,
-            "benchmark": self.identity.benchmark,
+            **({"benchmark": self.identity.benchmark} if self.identity.benchmark else {}),
             "seed": self.identity.seed,
             "device": _device_name(self.device),
             "threads": torch.get_num_threads(),
