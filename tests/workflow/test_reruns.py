@@ -99,6 +99,15 @@ def test_comments_rerun_nothing(finished: Finished) -> None:
         assert not finished.reruns()
 
 
+def test_result_of_a_stopped_rerun_is_missed_though_a_report_is_there(finished: Finished) -> None:
+    metrics = finished.folder / CODING / "metrics.tsv"
+    aside = metrics.rename(finished.folder / "aside.tsv")
+    try:
+        assert CODING in finished.reruns()
+    finally:
+        aside.rename(metrics)
+
+
 def test_changed_row_reruns_its_benchmark_alone(finished: Finished) -> None:
     table = finished.folder / "config" / "benchmarks.tsv"
     with edited(table, r"(demo_promoters\t.*\t)mcc", r"\1accuracy"):
