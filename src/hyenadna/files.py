@@ -29,7 +29,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     part = workspace / path.name
     try:
         yield part
-        _sync(part)
+        sync(part)
         _replace(part, path, aside=workspace / "replaced")
         _sync_entry(path.parent)
     finally:
@@ -58,6 +58,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sync(path: Path) -> None:
+    """Flush a file, or all that a directory holds, to disk."""
+    if path.is_dir():
+        for child in path.iterdir():
+            sync(child)
+    _sync_entry(path)
+
+
 def _replace(part: Path, path: Path, *, aside: Path) -> None:
     """Put `part` where `path` is, or leave `path` as it was."""
     if path.exists() and path.is_dir() != part.is_dir():
@@ -72,14 +80,6 @@ def _replace(part: Path, path: Path, *, aside: Path) -> None:
     except BaseException:
         aside.rename(path)
         raise
-
-
-def _sync(path: Path) -> None:
-    """Flush a file, or all that a directory holds, to disk."""
-    if path.is_dir():
-        for child in path.iterdir():
-            _sync(child)
-    _sync_entry(path)
 
 
 def _sync_entry(path: Path) -> None:

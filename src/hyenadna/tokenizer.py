@@ -67,3 +67,21 @@ def reverse_complement_ids(ids: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8
     """Return the opposite strand of token ids (..., L), as (..., L); special tokens stay."""
     flipped: npt.NDArray[np.uint8] = _COMPLEMENT[ids[..., ::-1]]
     return flipped
+
+
+def count_letters(text: bytes) -> dict[str, int]:
+    """Count the letters of a sequence that `encode` accepts.
+
+    Args:
+        text: letters as written.
+
+    Returns:
+        A, C, G, T and N in either case, `iupac` for the other letters (which become N), and
+        `soft_masked` for letters in lower case, whichever they are.
+    """
+    letters = np.frombuffer(text, dtype=np.uint8)
+    upper = letters & 0b1101_1111
+    found = {letter: int(np.count_nonzero(upper == ord(letter))) for letter in "ACGTN"}
+    iupac = len(letters) - sum(found.values())
+    soft_masked = int(np.count_nonzero(letters >= ord("a")))
+    return found | {"iupac": iupac, "soft_masked": soft_masked}

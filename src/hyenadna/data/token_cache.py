@@ -16,7 +16,7 @@ import numpy.typing as npt
 from hyenadna import files
 from hyenadna.errors import InputError
 from hyenadna.genome import Genome, check_bounds
-from hyenadna.tokenizer import NUCLEOTIDES, TOKENS, N, encode
+from hyenadna.tokenizer import count_letters, encode
 
 _BLOCK = 4 << 20  # nucleotides
 
@@ -58,7 +58,7 @@ class TokenCache:
         with files.atomic_write(out / "tokens.u8") as part:
             with part.open("wb") as file:
                 for text, ids in _encoded_blocks(genome):
-                    counts.update(_count(text, ids))
+                    counts.update(count_letters(text))
                     digest.update(ids.data)
                     file.write(ids.data)
             # Without its index the directory is no cache: old tokens and new never mix.
@@ -126,15 +126,3 @@ def _encoded_blocks(genome: Genome) -> Iterator[tuple[bytes, npt.NDArray[np.uint
             except InputError as error:
                 raise InputError(f"{genome.fasta}: {contig}:{start}-{end}: {error}") from None
             yield text, ids
-
-
-def _count(text: bytes, ids: npt.NDArray[np.uint8]) -> dict[str, int]:
-    """Count letters; `text` as written and its `ids`, both of one length."""
-    letters = np.frombuffer(text, dtype=np.uint8)
-    written_n = np.count_nonzero(letters == ord("N")) + np.count_nonzero(letters == ord("n"))
-    return {
-        **{TOKENS[i]: int(np.count_nonzero(ids == i)) for i in NUCLEOTIDES},
-        "N": int(written_n),
-        "iupac": int(np.count_nonzero(ids == N) - written_n),
-        "soft_masked": int(np.count_nonzero(letters >= ord("a"))),
-    }

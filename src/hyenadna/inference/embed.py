@@ -6,6 +6,7 @@ trained there, and shift every embedding.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,7 +23,7 @@ from hyenadna.inference.vectors import Vectors, check_format, grouped, write_vec
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.device import resolve_device
 from hyenadna.model.heads import pool
-from hyenadna.tokenizer import PAD, N, encode
+from hyenadna.tokenizer import PAD, count_letters, encode
 
 Pooling = Literal["mean", "last", "none"]
 
@@ -168,21 +169,22 @@ class _Counts:
     """Counts what the tokens do not keep of the sequences."""
 
     def __init__(self) -> None:
-        self.sequences = self.letters = self.lower = self.n = self.other = 0
+        self.sequences = self.nucleotides = 0
+        self.letters: Counter[str] = Counter()
 
     def follow(self, sequences: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         """Pass sequences through, counting."""
         for name, sequence in sequences:
-            letters = np.frombuffer(sequence.encode(), dtype=np.uint8)
-            n = sequence.count("N") + sequence.count("n")
             self.sequences += 1
-            self.letters += len(sequence)
-            self.lower += int((letters >= ord("a")).sum())
-            self.n += n
-            self.other += int((encode(sequence) == N).sum()) - n
+            self.nucleotides += len(sequence)
+            self.letters.update(count_letters(sequence.encode()))
             yield name, sequence
 
     def log(self) -> None:
         """Say what was read."""
-        message = "%d sequences, %d nucleotides: %d lower-case read as upper, %d N, %d others as N"
-        _log.info(message, self.sequences, self.letters, self.lower, self.n, self.other)
+        _log.info(
+            "%d sequences, %d nucleotides: %d lower-case read as upper, %d N, %d others as N",
+            self.sequences,
+            self.nucleotides,
+            *(self.letters[kind] for kind in ("soft_masked", "N", "iupac")),
+        )

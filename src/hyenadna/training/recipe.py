@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from hyenadna.model.config import Pooling
 from hyenadna.settings import Settings
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -72,7 +73,7 @@ class FinetuneRecipe(Recipe):
 
     epochs: PositiveInt
     """Passes over the training examples."""
-    pooling: Literal["mean", "last"] = "mean"
+    pooling: Pooling = "mean"
     """How the states of a sequence become one vector."""
     train_backbone: bool = True
     """Whether the network learns too; false trains the head alone (a probe)."""

@@ -32,7 +32,7 @@ from torch.optim import Optimizer
 
 import hyenadna
 from hyenadna.errors import InputError
-from hyenadna.files import read_json, write_json
+from hyenadna.files import read_json, sync, write_json
 from hyenadna.training import checkpoint
 from hyenadna.training.checkpoint import BrokenCheckpoint, Checkpoint, Progress, Tensors
 
@@ -146,7 +146,7 @@ class Run:
         self, progress: Progress, model: nn.Module, optimizer: Optimizer, best: Tensors | None
     ) -> None:
         """Write a checkpoint and drop all but the last ones."""
-        _sync(self._metrics)
+        sync(self._metrics)
         progress.seconds = self.seconds
         progress.metrics_bytes = self._metrics.stat().st_size
         tensors = checkpoint.model_tensors(model)
@@ -171,7 +171,7 @@ class Run:
         (self.staging / "config.yaml").write_text(settings, encoding="utf-8")
         files = sorted(self.staging.iterdir())
         for file in files:
-            _sync(file)
+            sync(file)
         (self.out / "run.json").unlink(missing_ok=True)
         for file in files:
             file.replace(self.out / file.name)
@@ -275,11 +275,6 @@ def _peak_memory_mb(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) // 10**6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _text(value: float) -> str:
