@@ -1,5 +1,5 @@
 """Operations with a readable reference and, where it pays, a fast form."""
 
-from hyenadna.ops.long_conv import fast_length, long_conv, long_conv_reference
+from hyenadna.ops.long_conv import long_conv, long_conv_reference
 
-__all__ = ["fast_length", "long_conv", "long_conv_reference"]
+__all__ = ["long_conv", "long_conv_reference"]

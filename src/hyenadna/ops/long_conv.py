@@ -1,20 +1,18 @@
 """Gated causal convolution with a filter as long as the sequence (B batch, D channels, L length).
 
 y = post_gate * (causal_conv(v, k) + skip * v) with v = pre_gate * u: one step of the Hyena
-recurrence (arXiv:2302.10866, section 3).
+recurrence (arXiv:2302.10866, section 3). This file has what it means and how PyTorch sees it, as
+the operators `hyenadna::long_conv` and `hyenadna::long_conv_backward`; `long_conv_cpu` computes
+it on a CPU.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
-from torch.fft import irfft, rfft
 from torch.nn.functional import pad
 
-# Elements transformed at a time. Beyond, fresh memory costs a CPU more than the transform itself
-# (measured: three times as long for 32,768 tokens); at a million tokens this bounds the memory.
-BLOCK_ELEMENTS = 1 << 22
+from hyenadna.ops import long_conv_cpu
 
 
 def long_conv_reference(
@@ -51,105 +49,73 @@ def long_conv(
 
     Returns:
         (B, D, L) in u's dtype, computed in fp32, or in fp64 where u is fp64.
+
+    Raises:
+        ValueError: Shapes or devices do not fit each other.
     """
-    y: Tensor = _LongConv.apply(  # type: ignore[no-untyped-call]
-        u, k[:, : u.shape[-1]], skip, pre_gate, post_gate
-    )
+    _check(u, k, skip, pre_gate, post_gate)
+    y: Tensor = torch.ops.hyenadna.long_conv(u, k[:, : u.shape[-1]], skip, pre_gate, post_gate)
     return y
 
 
-def fast_length(n: int) -> int:
-    """Return the least length >= n that FFTs do fast: a multiple of 64, no prime factor above 5.
-
-    Measured on CPU (MKL), per element: a length with a large prime factor takes up to eight times
-    as long, and one with few factors of two up to twice.
-    """
-    m = -(-n // 64)
-    while pow(30, m.bit_length(), m):  # 0 if and only if 2, 3 and 5 are all that divides m
-        m += 1
-    return 64 * m
-
-
-class _LongConv(torch.autograd.Function):
-    """The convolution by FFT; saves its inputs alone and transforms them again going back."""
-
-    @staticmethod
-    def forward(ctx: Any, u: Tensor, *others: Tensor | None) -> Tensor:
-        ctx.save_for_backward(u, *others)
-        y = torch.empty_like(u, memory_format=torch.contiguous_format)
-        for block in _blocks(u):
-            y[:, block] = _forward(*(_channels(x, block) for x in (u, *others)))
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        inputs = ctx.saved_tensors
-        gradients = tuple(None if x is None else torch.empty_like(x) for x in inputs)
-        for block in _blocks(dy):
-            parts = _backward(dy[:, block], *(_channels(x, block) for x in inputs))
-            for whole, part in zip(gradients, parts, strict=True):
-                if whole is not None:
-                    _channels(whole, block).copy_(part)
-        return gradients
+def _check(u: Tensor, k: Tensor, *others: Tensor | None) -> None:
+    if u.ndim != 3 or k.ndim != 2 or k.shape[0] != u.shape[1] or not k.shape[1]:
+        raise ValueError(
+            f"long_conv takes u (B, D, L) and k (D, K) with K at least 1, "
+            f"got u {tuple(u.shape)} and k {tuple(k.shape)}"
+        )
+    skip, *gates = others
+    shapes = [(skip, "skip", u.shape[1:2]), *((gate, "a gate", u.shape) for gate in gates)]
+    for x, name, shape in shapes:
+        if x is not None and x.shape != shape:
+            raise ValueError(f"long_conv takes {name} of {tuple(shape)}, got {tuple(x.shape)}")
 
 
-def _forward(
-    u: Tensor, k: Tensor, skip: Tensor | None, pre_gate: Tensor | None, post_gate: Tensor | None
-) -> Tensor:
-    n = fast_length(2 * u.shape[-1] - 1)
-    v_f = rfft(_gated(u, pre_gate), n)
-    y = irfft(v_f.mul_(_response(k, skip, n)), n)[..., : u.shape[-1]]
-    return _gated(y, post_gate)
+_SIGNATURE = "Tensor u, Tensor k, Tensor? skip, Tensor? pre_gate, Tensor? post_gate"
+torch.library.define("hyenadna::long_conv", f"({_SIGNATURE}) -> Tensor")
+torch.library.define(
+    "hyenadna::long_conv_backward",
+    f"(Tensor dy, {_SIGNATURE}, bool[5] needs) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+)
 
 
-def _backward(
-    dy: Tensor,
-    u: Tensor,
-    k: Tensor,
-    skip: Tensor | None,
-    pre_gate: Tensor | None,
-    post_gate: Tensor | None,
-) -> tuple[Tensor | None, ...]:
-    """Return the gradients of u, k, skip, pre_gate and post_gate, where they are there."""
-    length = u.shape[-1]
-    n = fast_length(2 * length - 1)
-    v_f = rfft(_gated(u, pre_gate), n)
-    g_f = rfft(_gated(dy, post_gate), n)
-    response = _response(k, skip, n)
-    dk = irfft((v_f.conj() * g_f).sum(0), n)[:, : k.shape[-1]]
-    dv = irfft(g_f.mul_(response.conj()), n)[..., :length]
-    d_pre = None if pre_gate is None else dv * u
-    d_post = None if post_gate is None else dy * irfft(v_f.mul_(response), n)[..., :length]
-    # The skip is one more tap at lag 0.
-    return _gated(dv, pre_gate), dk, dk[:, 0], d_pre, d_post
+def _backward_cpu(*arguments: Any) -> tuple[Tensor, ...]:
+    *inputs, needs = arguments
+    return long_conv_cpu.backward(*inputs, needs=needs)
 
 
-def _gated(x: Tensor, gate: Tensor | None) -> Tensor:
-    """Widen x to fp32 at least, times the gate."""
-    x = _widened(x)
-    return x if gate is None else x * gate
+def _fake(u: Tensor, *_: Any) -> Tensor:
+    return u.new_empty(u.shape)
 
 
-def _response(k: Tensor, skip: Tensor | None, n: int) -> Tensor:
-    """Return the frequency response (D, n // 2 + 1) of filter and skip; that of a skip is flat."""
-    response: Tensor = rfft(_widened(k), n)
-    return response if skip is None else response.add_(skip[:, None])
+def _fake_backward(dy: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    *inputs, needs = arguments
+    return tuple(
+        x.new_empty(x.shape) if needed else dy.new_empty(0)
+        for x, needed in zip(inputs, needs, strict=True)
+    )
 
 
-def _widened(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+def _save(ctx: Any, inputs: tuple[Tensor | None, ...], output: Tensor) -> None:
+    """Keep the inputs alone; spectra are computed again going back, which costs less memory."""
+    ctx.save_for_backward(*inputs)
 
 
-def _blocks(u: Tensor) -> list[slice]:
-    """Cut the channels such that the transforms of a block stay near the processor."""
-    batch, channels, length = u.shape
-    size = max(1, BLOCK_ELEMENTS // (batch * fast_length(2 * length - 1)))
-    return [slice(start, start + size) for start in range(0, channels, size)]
+def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+    needs = ctx.needs_input_grad
+    gradients = torch.ops.hyenadna.long_conv_backward(dy, *ctx.saved_tensors, needs)
+    return tuple(g if needed else None for g, needed in zip(gradients, needs, strict=True))
 
 
-def _channels(x: Any, block: slice) -> Any:
-    """Take channels of a tensor (B, D, L), (D, K) or (D,), and None of None."""
-    if x is None:
-        return None
-    return x[:, block] if x.ndim == 3 else x[block]
+def _refuse(ctx: Any, *gradients: Tensor) -> None:
+    raise RuntimeError(
+        "long_conv has first derivatives only; use hyenadna.ops.long_conv_reference for second ones"
+    )
+
+
+torch.library.impl("hyenadna::long_conv", "CPU", long_conv_cpu.forward)
+torch.library.impl("hyenadna::long_conv_backward", "CPU", _backward_cpu)
+torch.library.register_fake("hyenadna::long_conv", _fake)
+torch.library.register_fake("hyenadna::long_conv_backward", _fake_backward)
+torch.library.register_autograd("hyenadna::long_conv", _gradients, setup_context=_save)
+torch.library.register_autograd("hyenadna::long_conv_backward", _refuse)
