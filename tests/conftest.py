@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pysam
 import pytest
 
 _CONTIG_LENGTHS = {"chr1": 20_000, "chr2": 6_001, "scaffold_3": 47}
@@ -30,6 +29,8 @@ def small_sequences() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def small_fasta(tmp_path_factory: pytest.TempPathFactory, small_sequences: dict[str, str]) -> Path:
     """An indexed FASTA of `small_sequences`; copy it before changing it."""
+    import pysam  # here, so that tests of ops run where it is not installed
+
     fasta = tmp_path_factory.mktemp("genome") / "small.fa"
     with fasta.open("w") as file:
         for contig, sequence in small_sequences.items():
