@@ -6,13 +6,15 @@ the operators `hyenadna::long_conv` and `hyenadna::long_conv_backward`; `long_co
 it on a CPU.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from hyenadna.ops import long_conv_cpu
+from hyenadna.ops import long_conv_cpu, long_conv_gpu, paths
+from hyenadna.ops.paths import Plan
 
 
 def long_conv_reference(
@@ -58,6 +60,64 @@ def long_conv(
     return y
 
 
+@dataclass(frozen=True, slots=True)
+class FilterSpectrum:
+    """Filters transformed once, for many inputs of one length."""
+
+    values: Tensor
+    """Spectra of D filters, in the form of the path that reads them."""
+    skip: Tensor | None
+    """(D,), where it is not in the spectra."""
+    length: int
+    """Positions of the inputs."""
+    plan: Plan | None
+    """Path on a GPU."""
+
+
+@torch.no_grad()
+def filter_spectrum(k: Tensor, skip: Tensor | None = None, *, like: Tensor) -> FilterSpectrum:
+    """Transform filters k (D, K) and skip (D,) for inputs of the shape and type of `like`."""
+    length = like.shape[-1]
+    k = k[:, :length]
+    if not like.is_cuda:
+        return FilterSpectrum(long_conv_cpu.spectrum(k, skip, length), None, length, None)
+    plan = paths.choose(like, k.shape[1])
+    if plan.path == "torch.fft":
+        return FilterSpectrum(long_conv_cpu.spectrum(k, skip, length), None, length, None)
+    values = k if plan.path == "taps" else long_conv_gpu.spectrum(k, plan)
+    return FilterSpectrum(values, skip, length, plan)
+
+
+@torch.no_grad()
+def long_conv_by_spectrum(
+    u: Tensor,
+    spectrum: FilterSpectrum,
+    pre_gate: Tensor | None = None,
+    post_gate: Tensor | None = None,
+) -> Tensor:
+    """Return `long_conv` for filters transformed before, without gradients.
+
+    Args:
+        u: (B, D, L), L being the length of the spectrum.
+        spectrum: What `filter_spectrum` made of filters and skip weights.
+        pre_gate: (B, D, L), factor before the convolution.
+        post_gate: (B, D, L), factor after it.
+
+    Returns:
+        (B, D, L) in u's dtype.
+
+    Raises:
+        ValueError: The spectrum is for another length.
+    """
+    if u.shape[-1] != spectrum.length:
+        raise ValueError(f"the spectrum is for length {spectrum.length}, got u {tuple(u.shape)}")
+    if spectrum.plan is None:
+        return long_conv_cpu.forward_with_spectrum(u, spectrum.values, pre_gate, post_gate)
+    return long_conv_gpu.forward_with_spectrum(
+        u, spectrum.values, spectrum.skip, pre_gate, post_gate, spectrum.plan
+    )
+
+
 def _check(u: Tensor, k: Tensor, *others: Tensor | None) -> None:
     if u.ndim != 3 or k.ndim != 2 or k.shape[0] != u.shape[1] or not k.shape[1]:
         raise ValueError(
@@ -82,6 +142,11 @@ torch.library.define(
 def _backward_cpu(*arguments: Any) -> tuple[Tensor, ...]:
     *inputs, needs = arguments
     return long_conv_cpu.backward(*inputs, needs=needs)
+
+
+def _backward_gpu(*arguments: Any) -> tuple[Tensor, ...]:
+    *inputs, needs = arguments
+    return long_conv_gpu.backward(*inputs, needs=needs)
 
 
 def _fake(u: Tensor, *_: Any) -> Tensor:
@@ -115,6 +180,8 @@ def _refuse(ctx: Any, *gradients: Tensor) -> None:
 
 torch.library.impl("hyenadna::long_conv", "CPU", long_conv_cpu.forward)
 torch.library.impl("hyenadna::long_conv_backward", "CPU", _backward_cpu)
+torch.library.impl("hyenadna::long_conv", "CUDA", long_conv_gpu.forward)
+torch.library.impl("hyenadna::long_conv_backward", "CUDA", _backward_gpu)
 torch.library.register_fake("hyenadna::long_conv", _fake)
 torch.library.register_fake("hyenadna::long_conv_backward", _fake_backward)
 torch.library.register_autograd("hyenadna::long_conv", _gradients, setup_context=_save)
