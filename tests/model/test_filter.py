@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from hyenadna.model.config import ModelConfig
-from hyenadna.model.filter import ImplicitFilter, decay_rates, positional_features
+from hyenadna.model.filter import ImplicitFilter
+from hyenadna.ops.implicit_filter import decay_rates, positional_features
 
 CONFIG = ModelConfig(d_model=6, n_layer=1, d_inner=8, max_seq_len=130, filter_order=16)
 CPU = torch.device("cpu")
@@ -28,7 +29,7 @@ def test_shorter_input_sees_the_start_of_the_same_filter() -> None:
 
 
 def test_features_are_fractions_of_the_longest_input() -> None:
-    features = positional_features(130, CONFIG, CPU)
+    features = positional_features(torch.arange(130), features=5, max_length=130)
     angle = 2 * math.pi * 129 / 130
     expected = [1.0, math.cos(1e-4 * angle), math.cos(angle)]
     expected += [-math.sin(1e-4 * angle), -math.sin(angle)]
@@ -36,17 +37,17 @@ def test_features_are_fractions_of_the_longest_input() -> None:
 
 
 def test_features_are_exact_at_a_million_tokens() -> None:
-    config = CONFIG.replace(max_seq_len=1_000_002)
     angle = 2 * math.pi * 1_000_001 / 1_000_002
-    features = positional_features(1_000_002, config, CPU)[-1].tolist()
-    assert features == pytest.approx(
+    position = torch.tensor([1_000_001])
+    features = positional_features(position, features=5, max_length=1_000_002)
+    assert features[0].tolist() == pytest.approx(
         [1, math.cos(1e-4 * angle), math.cos(angle), -math.sin(1e-4 * angle), -math.sin(angle)],
         abs=1e-12,
     )
 
 
 def test_decay_reaches_one_percent_as_designed() -> None:
-    rates = decay_rates(CONFIG, CPU)
+    rates = decay_rates(CONFIG.d_model, CPU)
     assert rates[0].item() == pytest.approx(3.0701, abs=1e-4)
     assert rates[-1].item() == pytest.approx(15.3506, abs=1e-4)
 
@@ -54,7 +55,7 @@ def test_decay_reaches_one_percent_as_designed() -> None:
 def test_shift_is_the_floor_of_the_decay() -> None:
     shifted, plain = trained(CONFIG.replace(filter_shift=0.05)), trained(CONFIG)
     time = torch.arange(130) / 129
-    decay = torch.exp(-time * decay_rates(CONFIG, CPU)[:, None].float())
+    decay = torch.exp(-time * decay_rates(CONFIG.d_model, CPU)[:, None].float())
     torch.testing.assert_close(shifted(130) - plain(130), plain(130) / decay * 0.05)
 
 

@@ -1,50 +1,27 @@
 """Implicit long filter of the Hyena operator (D channels, L length, F hidden, E features)."""
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from hyenadna.errors import InputError
 from hyenadna.model.config import ModelConfig
-
-# Over the longest input, the slowest channel decays to 0.01 in 1.5 times its length and the
-# fastest in 0.3 times.
-DECAY_TARGET, SLOW_DECAY, FAST_DECAY = 1e-2, 1.5, 0.3
-
-
-def positional_features(length: int, config: ModelConfig, device: torch.device) -> Tensor:
-    """Return time, its cosines and its negative sines at the first positions, (L, E) in fp64.
-
-    Positions are fractions of the longest input, not of this one: a shorter input sees the start
-    of the same filter.
-    """
-    position = torch.arange(length, dtype=torch.float64, device=device)[:, None]
-    time = position / (config.max_seq_len - 1)
-    bands = (config.emb_dim - 1) // 2
-    frequency = torch.linspace(1e-4, bands - 1, bands, dtype=torch.float64, device=device)
-    angle = frequency * (2 * math.pi * position / config.max_seq_len)
-    return torch.cat([time, angle.cos(), -angle.sin()], dim=1)
-
-
-def decay_rates(config: ModelConfig, device: torch.device) -> Tensor:
-    """Return the decay of each channel over the longest input, (D,) in fp64."""
-    slow, fast = (-math.log(DECAY_TARGET) / share for share in (SLOW_DECAY, FAST_DECAY))
-    return torch.linspace(slow, fast, config.d_model, dtype=torch.float64, device=device)
+from hyenadna.ops.implicit_filter import (
+    FilterWeights,
+    decay_rates,
+    implicit_filter,
+    implicit_filter_reference,
+    positional_features,
+)
 
 
 class Sine(nn.Module):
-    """sin(freq * x), the frequency of each channel being trained."""
+    """The frequencies of sin(freq * x), one a channel, which are trained."""
 
     def __init__(self, channels: int, freq: float) -> None:
         super().__init__()
         self.freq = nn.Parameter(torch.full((1, channels), freq))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (L, F) to (L, F), in x's dtype."""
-        return torch.sin(self.freq.to(x.dtype) * x)
 
 
 class LearnedPositions(nn.Module):
@@ -52,7 +29,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        z = positional_features(config.max_seq_len, config, torch.get_default_device())
+        z = _all_features(config, torch.get_default_device())
         self.z = nn.Parameter(z[None].to(torch.get_default_dtype()))  # (1, max_seq_len, E)
 
 
@@ -83,30 +60,36 @@ class ImplicitFilter(nn.Module):
 
     def forward(self, length: int) -> Tensor:
         """Return the first taps of each channel's filter, (D, L), at least fp32."""
-        features = positional_features(length, self.config, self.bias.device)
-        time = features[:, 0]
-        if self.config.learned_positions:
-            features = self.pos_emb.z[0, :length].double()
-        # Autocast would narrow all of it to half precision.
-        with torch.autocast(features.device.type, enabled=False):
-            taps = self._mlp(features)
-            rates = decay_rates(self.config, features.device).to(taps.dtype)
-            decay = (-rates[:, None] * time.to(taps.dtype)).exp_()
-            return taps * decay.add_(self.config.filter_shift)
+        config = self.config
+        options: Any = {
+            "length": length,
+            "max_length": config.max_seq_len,
+            "shift": config.filter_shift,
+        }
+        if config.learned_positions:
+            features = self.pos_emb.z[0, :length]
+            return implicit_filter_reference(self._weights(), **options, features=features)
+        return implicit_filter(self._weights(), **options)
 
-    def _mlp(self, features: Tensor) -> Tensor:
-        """Map features (L, E) in fp64 to (D, L).
+    def _weights(self) -> FilterWeights:
+        first, *inner, last = (m for m in self.implicit_filter.values() if isinstance(m, nn.Linear))
+        (sine,) = (m for m in self.implicit_filter.values() if isinstance(m, Sine))
+        size = len(first.bias)
+        inner_weights = torch.cat([first.weight.new_empty(0, size), *(m.weight for m in inner)])
+        return FilterWeights(
+            first.weight,
+            first.bias,
+            inner_weights.view(-1, size, size),
+            torch.cat([first.bias.new_empty(0), *(m.bias for m in inner)]).view(-1, size),
+            last.weight,
+            sine.freq[0],
+        )
 
-        Hidden layers stay in fp64: each multiplies rounding errors by the frequency, ten or so,
-        which would leave four digits of fp32 and none of TF32.
-        """
-        sine = self.implicit_filter["1"]
-        *hidden, last = (m for m in self.implicit_filter.values() if isinstance(m, nn.Linear))
-        h = features
-        for layer in hidden:
-            h = sine(linear(h, layer.weight.double(), layer.bias.double()))
-        wide = torch.promote_types(last.weight.dtype, torch.float32)
-        return last.weight.to(wide) @ h.mT.to(wide)
+
+def _all_features(config: ModelConfig, device: torch.device) -> Tensor:
+    """Return the features of all positions, (max_seq_len, E) in fp64."""
+    position = torch.arange(config.max_seq_len, device=device)
+    return positional_features(position, features=config.emb_dim, max_length=config.max_seq_len)
 
 
 def _leave_out_derived(module: ImplicitFilter, state: dict[str, Any], prefix: str, *_: Any) -> None:
@@ -126,11 +109,11 @@ def _leave_out_derived(module: ImplicitFilter, state: dict[str, Any], prefix: st
         del names["pos_emb.z"]
     if state.keys().isdisjoint(names.values()):
         return
-    features = positional_features(config.max_seq_len, config, torch.device("cpu"))[None]
+    features = _all_features(config, torch.device("cpu"))[None]
     formulas = {
         "pos_emb.z": features,
         "pos_emb.t": features[..., :1],
-        "modulation.deltas": -decay_rates(config, torch.device("cpu"))[None, None],
+        "modulation.deltas": -decay_rates(config.d_model, torch.device("cpu"))[None, None],
     }
     for key, name in names.items():
         if name in state:

@@ -1,11 +1,23 @@
 """The Hyena operator: gating and long convolution in place of attention (B, L length, D width)."""
 
+import os
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.filter import ImplicitFilter
-from hyenadna.ops import long_conv
+from hyenadna.ops import (
+    FilterSpectrum,
+    filter_spectrum,
+    long_conv,
+    long_conv_by_spectrum,
+    short_conv,
+)
+
+# Of the memory of a device, what the filter spectrum of one layer may keep.
+_SPECTRUM_SHARE = 1 / 64
 
 
 class HyenaOperator(nn.Module):
@@ -18,6 +30,7 @@ class HyenaOperator(nn.Module):
         self.short_filter = nn.Conv1d(3 * d, 3 * d, taps, groups=3 * d, padding=taps - 1)
         self.filter_fn = ImplicitFilter(config)
         self.out_proj = nn.Linear(d, d)
+        self._spectrum: tuple[Any, FilterSpectrum] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix along the sequence, causally.
@@ -31,10 +44,36 @@ class HyenaOperator(nn.Module):
         batch, length, _ = x.shape
         weight, bias = self.in_proj.weight, self.in_proj.bias
         # in_proj with the channels first, which the convolutions want: saves a transposing copy.
-        projected = torch.baddbmm(bias[:, None], weight.expand(batch, -1, -1), x.mT)
-        streams = self.short_filter(projected)[..., :length]  # (B, 3 D, L)
-        x0, x1, v = streams.chunk(3, dim=1)  # each (B, D, L)
-        filters = self.filter_fn(length)  # (D, L)
-        y = long_conv(v, filters, self.filter_fn.bias, pre_gate=x1, post_gate=x0)
+        projected = torch.baddbmm(bias[:, None], weight.expand(batch, -1, -1), x.mT)  # (B, 3 D, L)
+        assert self.short_filter.bias is not None
+        gate, v = short_conv(projected, self.short_filter.weight, self.short_filter.bias)
+        if self.training or torch.is_grad_enabled():
+            y = long_conv(v, self.filter_fn(length), self.filter_fn.bias, post_gate=gate)
+        else:
+            y = long_conv_by_spectrum(v, self._spectrum_for(v), post_gate=gate)
         mixed: Tensor = self.out_proj(y.mT)
         return mixed
+
+    def train(self, mode: bool = True) -> "HyenaOperator":
+        """Set training mode; a spectrum that was kept for inference is let go."""
+        self._spectrum = None
+        return super().train(mode)
+
+    def _spectrum_for(self, v: Tensor) -> FilterSpectrum:
+        """Return the filters' spectrum for v (B, D, L): kept while weights and length stay."""
+        state = [(p.data_ptr(), p._version) for p in self.filter_fn.parameters()]
+        key = (state, v.shape[1:], v.dtype, v.device)
+        if self._spectrum is not None and self._spectrum[0] == key:
+            return self._spectrum[1]
+        self._spectrum = None
+        spectrum = filter_spectrum(self.filter_fn(v.shape[-1]), self.filter_fn.bias, like=v)
+        if spectrum.values.nbytes <= _SPECTRUM_SHARE * _memory(v.device):
+            self._spectrum = key, spectrum
+        return spectrum
+
+
+def _memory(device: torch.device) -> int:
+    """Return the memory of a device, in bytes."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
