@@ -1,4 +1,4 @@
-"""The command `hyenadna`: the only place that prints, exits or reads the command line."""
+"""The command `hyenadna`: the only place, with `bench.commands`, that prints or reads arguments."""
 
 import logging
 import sys
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hyenadna import __version__
+from hyenadna.bench.commands import commands as _bench
 from hyenadna.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+_commands.add_typer(_bench)
 
 
 class Pooling(StrEnum):
@@ -268,19 +270,19 @@ def report(
 
 @_commands.command()
 def doctor() -> None:
-    """Show versions and devices, for a bug report."""
+    """Show versions and devices, for a bug report, and how the long convolution is computed."""
     import platform
-    from importlib.metadata import version
 
-    import torch
+    from hyenadna.bench.machine import describe_device, devices, installed_version
 
     typer.echo(f"hyenadna {__version__}, Python {platform.python_version()}, {platform.platform()}")
-    for package in ("torch", "numpy", "pyfaidx", "pysam", "pandas", "scikit-learn"):
-        typer.echo(f"{package} {version(package)}")
-    typer.echo(f"CPU threads: {torch.get_num_threads()}")
-    for index in range(torch.cuda.device_count()):
-        typer.echo(f"cuda:{index}: {torch.cuda.get_device_name(index)}")
-    if not torch.cuda.is_available():
+    for package in ("torch", "triton", "numpy", "pyfaidx", "pysam", "pandas", "scikit-learn"):
+        typer.echo(f"{package} {installed_version(package) or 'not installed'}")
+    found = devices()
+    for device in found:
+        for line in describe_device(device):
+            typer.echo(line)
+    if len(found) == 1:
         typer.echo("no CUDA device")
 
 

@@ -1,0 +1,264 @@
+"""`hyenadna bench`: what is measured against what, and how long."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+commands = typer.Typer(
+    name="bench",
+    help="Measure speed on this machine, beside the alternatives, in one run.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+PROMISE = (
+    "What the project promises of a CPU, as 'x plain' of hyenadna, forward+backward: at least 2.5 "
+    "with --batch 1 --channels 256 --lengths 32768, 2.5 with --batch 1 --channels 128 "
+    "--lengths 1000002, and 1.8 with --batch 8 --channels 128 --lengths 1024, all with "
+    "--device cpu --against torch.fft. Plain is the formula of the original training code: rfft of "
+    "twice the length in fp32, multiply, irfft. GB/s and bound count each input and output once; "
+    "the bound is what a copy reaches here. A call that fails has its reason in place of a number."
+)
+
+
+class Precision(StrEnum):
+    """Type of activations; filters and weights are fp32."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Dtype = Annotated[
+    Precision | None,
+    typer.Option(help="Type of activations.", show_default="bf16 on a GPU, fp32 on a CPU"),
+]
+Channels = Annotated[str, typer.Option(metavar="N,N,...", help="Widths.")]
+Lengths = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...",
+        help="Lengths in tokens.",
+        show_default="2^10 to 2^20 and those of the published models",
+    ),
+]
+Batch = Annotated[int, typer.Option(min=1, help="Sequences per call.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Most calls of each implementation.")]
+Seconds = Annotated[
+    float,
+    typer.Option(min=0, help="Time for each implementation in each setting, 3 calls at least."),
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of the CPU.", show_default="PyTorch's choice")
+]
+Limit = Annotated[float, typer.Option(min=0, help="Longest call of attention, in seconds.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Directory for measurements.tsv, written as it grows, and run.json at the end.",
+        show_default="print only",
+    ),
+]
+
+
+@commands.command("long-conv", epilog=PROMISE)
+def long_conv(
+    device: Device = "auto",
+    dtype: Dtype = None,
+    channels: Channels = "128,256",
+    batch: Batch = 1,
+    lengths: Lengths = None,
+    repeats: Repeats = 100,
+    seconds: Seconds = 1.0,
+    threads: Threads = None,
+    out: Out = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compare with torch.fft and this alone, e.g. 'torch.fft compiled'; repeatable.",
+            show_default="all",
+        ),
+    ] = None,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Instead, time every plan on a GPU and keep the fastest."),
+    ] = False,
+) -> None:
+    """Time the gated long convolution, forward and forward + backward, in turns with others."""
+    widths, tokens = _integers(channels), _integers(lengths)
+    from hyenadna.bench.long_conv import LENGTHS, bench
+    from hyenadna.bench.session import Options
+    from hyenadna.bench.timing import Effort
+    from hyenadna.model.device import resolve_device
+
+    options = Options(
+        device=resolve_device(device),
+        dtype=dtype and dtype.value,
+        batch=batch,
+        channels=widths,
+        lengths=tokens or LENGTHS,
+        effort=Effort(repeats, seconds),
+        threads=threads,
+        against=against or (),
+        out=out,
+        command=_command(),
+    )
+    if tune:
+        from hyenadna.bench.tuning import tune as tune_paths
+
+        tune_paths(options, typer.echo)
+    else:
+        bench(options, typer.echo)
+
+
+@commands.command()
+def attention(
+    device: Device = "auto",
+    dtype: Dtype = None,
+    channels: Channels = "128,256",
+    batch: Batch = 1,
+    lengths: Lengths = None,
+    repeats: Repeats = 100,
+    seconds: Seconds = 1.0,
+    threads: Threads = None,
+    limit: Limit = 30.0,
+    out: Out = None,
+) -> None:
+    """Time causal attention of the same width beside the long convolution.
+
+    Heads have 64 channels. On a GPU, bf16 and fp16 take FlashAttention. A length whose time is to
+    be expected beyond the limit, from the last and the square law, gets no number. 'x plain' is
+    the time of hyenadna's long convolution over that of the row.
+    """
+    widths, tokens = _integers(channels), _integers(lengths)
+    from hyenadna.bench.attention import bench
+    from hyenadna.bench.long_conv import LENGTHS
+    from hyenadna.bench.session import Options
+    from hyenadna.bench.timing import Effort
+    from hyenadna.model.device import resolve_device
+
+    options = Options(
+        device=resolve_device(device),
+        dtype=dtype and dtype.value,
+        batch=batch,
+        channels=widths,
+        lengths=tokens or LENGTHS,
+        effort=Effort(repeats, seconds),
+        threads=threads,
+        limit=limit,
+        out=out,
+        command=_command(),
+    )
+    bench(options, typer.echo)
+
+
+@commands.command()
+def model(
+    device: Device = "auto",
+    dtype: Dtype = None,
+    channels: Channels = "128",
+    batch: Batch = 1,
+    lengths: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="Lengths in tokens.",
+            show_default="those of the published models",
+        ),
+    ] = None,
+    repeats: Repeats = 100,
+    seconds: Seconds = 1.0,
+    threads: Threads = None,
+    limit: Limit = 30.0,
+    out: Out = None,
+) -> None:
+    """Time a training step of a 2-layer HyenaDNA beside one with attention in its place.
+
+    Forward and backward with gradient checkpointing, as in the published comparison. 'x plain' is
+    the time of the network with attention over that of the row.
+    """
+    widths, tokens = _integers(channels), _integers(lengths)
+    from hyenadna.bench.long_conv import MODEL_LENGTHS
+    from hyenadna.bench.model import bench
+    from hyenadna.bench.session import Options
+    from hyenadna.bench.timing import Effort
+    from hyenadna.model.device import resolve_device
+
+    options = Options(
+        device=resolve_device(device),
+        dtype=dtype and dtype.value,
+        batch=batch,
+        channels=widths,
+        lengths=tokens or MODEL_LENGTHS,
+        effort=Effort(repeats, seconds),
+        threads=threads,
+        limit=limit,
+        out=out,
+        command=_command(),
+    )
+    bench(options, typer.echo)
+
+
+@commands.command()
+def operators(
+    device: Device = "auto",
+    dtype: Dtype = None,
+    channels: Channels = "128,256",
+    batch: Batch = 1,
+    lengths: Lengths = None,
+    repeats: Repeats = 100,
+    seconds: Seconds = 1.0,
+    threads: Threads = None,
+    out: Out = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Time this one; repeatable.", show_default="all"),
+    ] = None,
+) -> None:
+    """Time what else a Hyena operator does, each beside its plain form.
+
+    short_conv is the short filters with the split and the first gate; implicit_filter the network
+    that makes the taps of the long convolution, always in fp32.
+    """
+    widths, tokens = _integers(channels), _integers(lengths)
+    from hyenadna.bench.long_conv import LENGTHS
+    from hyenadna.bench.operators import bench
+    from hyenadna.bench.session import Options
+    from hyenadna.bench.timing import Effort
+    from hyenadna.model.device import resolve_device
+
+    options = Options(
+        device=resolve_device(device),
+        dtype=dtype and dtype.value,
+        batch=batch,
+        channels=widths,
+        lengths=tokens or LENGTHS,
+        effort=Effort(repeats, seconds),
+        threads=threads,
+        against=only or (),
+        out=out,
+        command=_command(),
+    )
+    bench(options, typer.echo)
+
+
+def _integers(text: str | None) -> list[int]:
+    """Read whole numbers from 1 up, between commas."""
+    try:
+        numbers = [int(part) for part in (text or "").split(",") if text]
+    except ValueError:
+        numbers = [0]
+    if any(number < 1 for number in numbers):
+        raise typer.BadParameter(
+            f"whole numbers from 1 up, between commas, are taken; got {text!r}"
+        )
+    return numbers
+
+
+def _command() -> list[str]:
+    return ["hyenadna", *sys.argv[1:]]
