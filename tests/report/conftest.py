@@ -83,6 +83,9 @@ def tree() -> SimpleNamespace:
         pretraining=write_pretraining,
         benchmark=write_benchmark,
         biotypes=write_biotypes,
+        bench=write_bench,
+        measurement=measurement,
+        timed=timed,
         benchmarks=BENCHMARKS,
     )
 
@@ -109,6 +112,8 @@ def write_results(root: Path) -> Path:
     write_biotypes(root)
     write_genomes(root)
     write_timings(root)
+    write_bench(root / "bench/long_conv", timed("long_conv"))
+    write_bench(root / "bench/attention", timed("attention"))
     return root
 
 
@@ -296,3 +301,89 @@ def write_timings(root: Path) -> None:
             f"{header}{took:.4f}\t0:00:{int(took) % 60:02d}\t{rng.uniform(300, 900):.2f}"
             f"\t2100.1\t400.2\t410.3\t0.5\t1.2\t98.7\t{took:.2f}\n"
         )
+
+
+MEASURED = {
+    "long_conv": {"hyenadna": (1e-6, 1.05), "torch.fft": (2e-6, 1.1)},
+    "attention": {"scaled_dot_product_attention": (1e-9, 2.0)},
+}
+"""Seconds of a forward pass at length 1 and the exponent of its growth."""
+
+
+def timed(operation: str, lengths: tuple[int, ...] = (1024, 4096, 16384)) -> list[dict[str, Any]]:
+    """Return the measurements of an operation and of one alternative that is not installed."""
+    rows = []
+    for direction, factor in {"forward": 1.0, "forward+backward": 3.0}.items():
+        for length in lengths:
+            of = {
+                name: factor * seconds * length**slope
+                for name, (seconds, slope) in MEASURED[operation].items()
+            }
+            for name, median in of.items():
+                row = measurement(operation, name, direction, length, median)
+                row["ratio_to_plain"] = 0.5
+                if operation == "long_conv":
+                    row["path"] = "real" if name == "hyenadna" else ""
+                    row |= {"fraction_of_bound": 0.125, "ratio_to_plain": of["torch.fft"] / median}
+                rows.append(row)
+            if operation == "long_conv":
+                row = measurement(operation, "FlashFFTConv", direction, length, "")
+                rows.append(row | {"status": "not installed"})
+    return rows
+
+
+def measurement(
+    operation: str, implementation: str, direction: str, length: int, median: float | str
+) -> dict[str, Any]:
+    """Return one row; without a median it needs a status."""
+    return {
+        "operation": operation,
+        "implementation": implementation,
+        "path": "",
+        "direction": direction,
+        "dtype": "fp32",
+        "batch": 1,
+        "channels": 64,
+        "length": length,
+        "repeats": 5,
+        "median_seconds": median,
+        "low_seconds": median and float(median) * 0.9,
+        "high_seconds": median and float(median) * 1.2,
+        "peak_bytes": "",
+        "minimal_bytes": 4 * 64 * 4 * length,
+        "copy_bytes_per_second": 8e9,
+        "fraction_of_bound": "",
+        "ratio_to_plain": "",
+        "status": "",
+    }
+
+
+def write_bench(directory: Path, rows: list[dict[str, Any]], **info: Any) -> Path:
+    """Write measurements.tsv and run.json of one run of the benches."""
+    directory.mkdir(parents=True, exist_ok=True)
+    lines = ["\t".join(rows[0]), *("\t".join(map(str, row.values())) for row in rows)]
+    (directory / "measurements.tsv").write_text("\n".join(lines) + "\n")
+    shared = {"dtype": "fp32", "batch": 1, "channels": 64, "low_length": 1024}
+    slopes = [
+        {"operation": operation, "implementation": name, "direction": direction, "slope": slope}
+        | {**shared, "high_length": 16384}
+        for operation, of in MEASURED.items()
+        for name, (_, slope) in of.items()
+        for direction in ("forward", "forward+backward")
+    ]
+    record = {
+        "version": "0.1.0",
+        "command": ["hyenadna", "bench", directory.name],
+        "device": "AMD EPYC",
+        "device_kind": "cpu",
+        "threads": 2,
+        "torch": "2.13.0",
+        "triton": None,
+        "cuda": None,
+        "date": "2026-01-05T10:12:00+00:00",
+        "seconds": 9.5,
+        "copy_bytes_per_second": 8e9,
+        "slopes": slopes,
+    }
+    (directory / "run.json").write_text(json.dumps(record | info, indent=2) + "\n")
+    return directory

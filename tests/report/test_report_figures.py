@@ -24,6 +24,7 @@ def test_every_figure_is_a_file_of_its_own(finished):
         "benchmark.demo_human_or_worm.tiny-demo",
         "benchmark.demo_promoters.tiny-demo",
         "benchmark.demo_species.tiny-demo",
+        "cost-by-length",
         "embedding.tiny-demo.demo_biotypes.seed0",
         "pretraining.tiny-demo.demo_human.seed0",
         "scores",

@@ -134,12 +134,12 @@ def test_every_table_has_a_caption_and_rows_as_wide_as_its_head(page):
 
 def test_every_drawing_has_words_for_those_who_cannot_see_it(page):
     drawings = [of for of in page.all("svg") if of.get("role") == "img"]
-    assert len(drawings) == len(page.all("figure")) == 9
+    assert len(drawings) == len(page.all("figure")) == 10
     assert all(len(of["aria-label"]) > 40 for of in drawings)
 
 
 def test_headings_follow_each_other(page):
-    assert [tag for tag, _ in page.elements if tag in {"h1", "h2", "h3"}] == ["h1"] + ["h2"] * 6
+    assert [tag for tag, _ in page.elements if tag in {"h1", "h2", "h3"}] == ["h1"] + ["h2"] * 7
 
 
 def test_identifiers_are_unique_and_links_within_the_page_lead_somewhere(page):
@@ -224,7 +224,7 @@ def test_one_benchmark_alone_gives_its_section(tmp_path, tree):
     tree.benchmark(tmp_path, "demo_chromatin", tree.benchmarks["demo_chromatin"])
     page = page_of(tmp_path)
     assert [of.get("id") for of in page.all("h2")] == [
-        "missing", "benchmarks", "provenance", "reading",
+        "missing", "benchmarks", "length", "provenance", "reading",
     ]  # fmt: skip
 
 
@@ -244,6 +244,10 @@ def test_hostile_names_do_not_run(tmp_path, tree):
         packages={HOSTILE: HOSTILE}, parameters={HOSTILE: HOSTILE}, device=HOSTILE,
         data=[{"path": HOSTILE, "sha256": HOSTILE}],
     )  # fmt: skip
+    hostile = {"implementation": HOSTILE, "path": HOSTILE, "dtype": HOSTILE, "operation": HOSTILE}
+    measured = [row | hostile for row in tree.timed("attention")]
+    measured[0] |= {"status": HOSTILE, "implementation": "other"}
+    tree.bench(tmp_path / "bench" / HOSTILE.replace("/", ""), measured, device=HOSTILE)
     page = page_of(tmp_path)
     assert [of.get("type") for of in page.all("script")] == ["application/json", None]
     assert page.all("img") == []

@@ -16,6 +16,8 @@ Snakemake = Callable[..., subprocess.CompletedProcess[str]]
         ("models=[tiny-2k]", "models: 'tiny-2k' is unknown; did you mean 'tiny-1k'?"),
         ("benchmarks=[promoters]", "benchmarks: 'promoters' is unknown; did you mean 'demo_pro"),
         ("stages=[finetun]", "stages: 'finetun' is not one of ['finetune', 'scratch', 'probe']"),
+        ("bench={lengths: {atention: []}}", "bench: lengths: key 'atention' is unknown; did you"),
+        ("bench={dtype: f32}", "bench: dtype: 'f32' is not one of ['fp32', 'bf16', 'fp16']"),
         ("genome=mm10", "config/genomes.tsv: mm10: pretraining needs its intervals"),
     ],
 )

@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -63,8 +64,12 @@ def test_demo_yaml_sets_every_key_so_that_nothing_leaks_in_from_config_yaml() ->
         yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
         for name in ("config", "demo")
     )
-    assert list(demo) == list(full)
-    assert not any(isinstance(value, dict) for value in demo.values())
+    assert keys(demo) == keys(full)
+
+
+def keys(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a mapping with those of the mappings in it, over which it is laid."""
+    return {key: keys(of) if isinstance(of, dict) else None for key, of in config.items()}
 
 
 def test_every_command_of_a_rule_is_one_that_the_cli_accepts(dry_runs: dict[str, str]) -> None:
@@ -72,11 +77,17 @@ def test_every_command_of_a_rule_is_one_that_the_cli_accepts(dry_runs: dict[str,
     lines = re.findall(r"exec (hyenadna .*)", "\n".join(dry_runs.values()))
     used = set()
     for line in set(lines):
-        _, subcommand, *arguments = shlex.split(line.partition(" >")[0])
-        group.commands[subcommand].make_context(subcommand, arguments)
-        used.add(subcommand)
-    expected = {"genome", "tokenize", "pretrain", "finetune", "baselines", "biotypes", "report"}
-    assert used == expected
+        _, *words = shlex.split(line.partition(" >")[0])
+        command, name = group, ""
+        while hasattr(command, "commands"):
+            name = f"{name} {words[0]}".strip()
+            command = command.commands[words.pop(0)]
+        command.make_context(name, words)
+        used.add(name)
+    assert used == {
+        "genome", "tokenize", "pretrain", "finetune", "baselines", "biotypes", "report",
+        "bench long-conv", "bench attention",
+    }  # fmt: skip
 
 
 def test_every_command_replaces_its_shell_so_that_signals_reach_the_trainer(
@@ -85,6 +96,21 @@ def test_every_command_replaces_its_shell_so_that_signals_reach_the_trainer(
     commands = re.findall(r"[Ss]hell command: (.*hyenadna .*)", "\n".join(dry_runs.values()))
     assert commands
     assert all(command.startswith("exec hyenadna") for command in commands)
+
+
+def test_operations_are_measured_on_the_device_that_the_configuration_names(
+    dry_runs: dict[str, str],
+) -> None:
+    for name, device in {"config": "cuda", "demo": "cpu"}.items():
+        assert re.findall(r"hyenadna bench \S+ --device (\w+)", dry_runs[name]) == [device] * 2
+
+
+def test_measurements_take_all_cores_so_that_nothing_runs_beside_them(
+    snakemake: Snakemake, unchanged_checkout: Path
+) -> None:
+    dry = snakemake(unchanged_checkout, "-n", *DEMO, "--cores", "7", "--", "bench")
+    assert jobs(dry.stdout) == Counter(bench_long_conv=1, bench_attention=1, bench=1, total=3)
+    assert re.findall(r"^    threads: (\d+)", dry.stdout, re.MULTILINE) == ["7", "7"]
 
 
 def test_scratch_runs_do_not_wait_for_pretraining(

@@ -31,6 +31,7 @@ stages: [finetune, probe]
 seeds: [0]
 threads: 1
 gpus: 0
+bench: {lengths: {long_conv: [], attention: []}}
 """
 Start = Callable[..., tuple[Path, subprocess.Popen[bytes]]]
 CLOCKS = ("tokens_per_second",)

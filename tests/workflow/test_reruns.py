@@ -25,6 +25,7 @@ stages: [finetune]
 seeds: [0]
 threads: 1
 gpus: 0
+bench: {lengths: {long_conv: [1024], attention: [1024]}}
 """
 STAND_IN = """\
 #!/bin/sh
@@ -34,6 +35,7 @@ case $1 in
 genome) touch "$3" "$3.fai" ;;
 tokenize) touch "$3/tokens.u8" "$3/index.json" ;;
 report) touch "$out" && mkdir results/figures && touch results/figures/curves.svg ;;
+bench) cd "$out" && touch measurements.tsv run.json ;;
 *) cd "$out" && touch config.yaml config.json model.safetensors metrics.tsv run.json \\
     predictions.parquet ;;
 esac
@@ -118,6 +120,11 @@ def test_changed_recipe_reruns_what_uses_it(finished: Finished) -> None:
     recipe = finished.folder / "config" / "finetuning" / "demo.yaml"
     with edited(recipe, r"\Z", "gradient_clip: 0.5\n"):
         assert finished.reruns() == {PROMOTERS, CODING, "results"}
+
+
+def test_another_length_measures_its_operation_alone(finished: Finished) -> None:
+    with edited(finished.folder / "run.yaml", r"(attention: )\[1024", r"\1[2048"):
+        assert finished.reruns() == {"results/bench/attention", "results"}
 
 
 def test_forcing_one_result_reruns_it_alone(finished: Finished) -> None:

@@ -2,6 +2,7 @@
 import csv
 import difflib
 import re
+import shlex
 from pathlib import Path
 
 import yaml
@@ -22,14 +23,21 @@ def known(name, names, what):
     raise WorkflowError(f"{what} {name!r} is unknown; {hint}")
 
 
+def check_keys(record, rules, where):
+    """Check the keys of a mapping, and of those within it, against their schema."""
+    for key, value in record.items():
+        known(key, rules["properties"], f"{where}: key")
+        if isinstance(value, dict) and "properties" in rules["properties"][key]:
+            check_keys(value, rules["properties"][key], f"{where}: {key}")
+
+
 def check(record, schema, where):
     """Check a mapping against workflow/schemas/<schema>.schema.yaml."""
     path = workflow.source_path(f"../schemas/{schema}.schema.yaml")
     rules = yaml.safe_load(Path(path).read_text())
-    for key in record:
-        known(key, rules["properties"], f"{where}: key")
+    check_keys(record, rules, where)
     for error in Draft202012Validator(rules).iter_errors(record):
-        key = f"{error.absolute_path[0]}: " if error.absolute_path else ""
+        key = "".join(f"{of}: " for of in error.absolute_path if isinstance(of, str))
         raise WorkflowError(f"{where}: {key}{error.message}")
 
 

@@ -150,10 +150,30 @@ def gene_runs():
     )
 
 
+def bench_runs():
+    """Return what operations were measured to cost by length."""
+    lengths = config["bench"]["lengths"]
+    return expand(
+        "results/bench/{operation}/measurements.tsv",
+        operation=[operation for operation in lengths if lengths[operation]],
+    )
+
+
+def bench_options(operation):
+    """Return the options of `hyenadna bench` for an operation."""
+    bench = config["bench"]
+    lengths = ",".join(map(str, bench["lengths"][operation]))
+    return (
+        f"--device {'cuda' if config['gpus'] else 'cpu'} --dtype {bench['dtype']}"
+        f" --batch {bench['batch']} --channels {bench['channels']}"
+        f" --lengths {lengths} --repeats {bench['repeats']}"
+    )
+
+
 def all_runs():
     """Return the metrics of all that the configuration asks for."""
     labelled = [name for family in LABELLED for name in benchmarks_of(family)]
-    return pretraining_runs() + benchmark_runs(labelled) + gene_runs()
+    return pretraining_runs() + benchmark_runs(labelled) + gene_runs() + bench_runs()
 
 
 def target(family):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hyenadna.report import formats
+from hyenadna.report.bench import TITLES, unmeasured
 from hyenadna.report.results import STAGES, Problem, Results
 from hyenadna.report.scores import Score, stages_in_use
 
@@ -27,6 +28,10 @@ def missing(results: Results, scores: list[Score]) -> list[Missing]:
         ("Time and memory of each rule", results.jobs, []),
     )
     whole = [Missing(what, _command(targets)) for what, found, targets in parts if not found]
+    whole += [
+        Missing(f"Cost of {TITLES[operation]} against length", _command(["bench"]))
+        for operation in unmeasured(results)
+    ]
     stages = stages_in_use(scores)
     gaps = [gap for score in scores for gap in _gaps(score, stages)]
     return list(dict.fromkeys(whole + gaps))
@@ -59,7 +64,8 @@ def _gaps(score: Score, stages: list[str]) -> Iterator[Missing]:
 def inconsistencies(results: Results, scores: list[Score]) -> list[Problem]:
     """List what contradicts itself between files that are each readable."""
     found = []
-    versions = {run.info.version for run in results.runs if run.info.version}
+    versions = {run.info.version for run in results.runs} - {""}
+    versions |= {run.info.version for run in results.bench} - {""}
     if len(versions) > 1:
         those = ", ".join(sorted(versions))
         found.append(Problem("run.json", f"runs of several versions of hyenadna: {those}"))

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hyenadna.report import formats, pretraining_figures, score_figures
+from hyenadna.report import bench_figures, formats, pretraining_figures, score_figures
+from hyenadna.report.bench import comparisons
 from hyenadna.report.costs import by_rule
 from hyenadna.report.drawing import (
     HUES,
@@ -38,6 +39,7 @@ def draw(results: Results, scores: list[Score]) -> dict[str, list[Figure]]:
             "pretraining": list(pretraining_figures.curves(results.of("pretrain"))),
             "benchmarks": [score_figures.benchmark(score) for score in scores if score.means],
             "biotypes": [_embedding(plane) for plane in results.maps],
+            "length": list(bench_figures.by_length(comparisons(results.bench))),
             "timings": list(_timings(results.jobs)),
         }
 

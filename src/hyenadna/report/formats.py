@@ -8,6 +8,8 @@ from hyenadna.report.scores import DECIMALS, Spread
 NOTHING = "–"
 """Shown where a number does not exist."""
 
+TIMING_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
 TITLES = {
     "pretrain": "Pretraining",
     "majority": "Majority class",
@@ -66,6 +68,37 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def timing(seconds: float, digits: int = 3) -> str:
+    """Format a time measured to some digits: 845 µs, 12.3 ms, 1.24 s."""
+    if not 0 < seconds < math.inf:
+        return NOTHING
+    unit, size = next((u for u in TIMING_UNITS if seconds >= u[1]), TIMING_UNITS[-1])
+    scaled = seconds / size
+    decimals = max(0, digits - 1 - math.floor(math.log10(scaled)))
+    return f"{scaled:,.{decimals}f} {unit}"
+
+
+def timings(low: float, high: float) -> str:
+    """Format a range of times: 12.3–14.0 ms, 845 µs – 1.20 ms."""
+    first, last = timing(low), timing(high)
+    if first.split()[1:] == last.split()[1:]:
+        return f"{first.split()[0]}–{last}"
+    return f"{first} – {last}"
+
+
+def times(factor: float) -> str:
+    """Format how many times as much: 0.85×, 12.3×, 160×."""
+    if not 0 < factor < math.inf:
+        return NOTHING
+    decimals = 0 if factor >= 100 else 1 if factor >= 10 else 2
+    return f"{factor:,.{decimals}f}×"
+
+
+def percent(part: float) -> str:
+    """Format a share of one in per cent."""
+    return share(part, 1) if math.isfinite(part) else NOTHING
 
 
 def moment(timestamp: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hyenadna.report.completeness import Missing
-from hyenadna.report.results import Problem, Results, Run
+from hyenadna.report.results import BenchRun, Problem, Results, Run
 from hyenadna.report.scores import Score, Spread, markov
 
 
@@ -17,6 +17,7 @@ def as_json(
         "pretraining": [_pretraining(run) for run in results.of("pretrain")],
         "benchmarks": [_benchmark(score) for score in scores],
         "biotypes": [_biotypes(run) for run in results.of("biotypes")],
+        "bench": [_bench(run) for run in results.bench],
         "problems": [asdict(problem) for problem in problems],
         "missing": [asdict(of) for of in missing],
     }
@@ -48,6 +49,13 @@ def _biotypes(run: Run) -> dict[str, Any]:
     names = run.metrics.names("test")
     test = {name: _finite(run.metrics.last("test", name)) for name in names}
     return {"model": run.model, "genes": run.subject, **_origin(run), "test": test}
+
+
+def _bench(run: BenchRun) -> dict[str, Any]:
+    info = run.info
+    slopes = [slope.model_dump() | {"slope": _finite(slope.slope)} for slope in info.slopes]
+    machine = {"device": info.device, "threads": info.threads}
+    return {"source": run.measurements_file, **machine, "slopes": slopes}
 
 
 def _origin(run: Run) -> dict[str, Any]:

@@ -13,12 +13,21 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from hyenadna.report import completeness, drawing, figures, provenance, tables
+from hyenadna.report import (
+    bench,
+    bench_tables,
+    completeness,
+    drawing,
+    figures,
+    formats,
+    provenance,
+    tables,
+)
 from hyenadna.report.answer import Fact, answer
 from hyenadna.report.cells import Table
 from hyenadna.report.drawing import PALETTE, Figure
 from hyenadna.report.machine import as_json
-from hyenadna.report.results import Results, Run
+from hyenadna.report.results import BenchInfo, Results, Run
 from hyenadna.report.scores import Score, summarise
 
 OPENING_ROWS = 12
@@ -36,6 +45,8 @@ class Section:
     tables: list[Table] = field(default_factory=list)
     details: list[Table] = field(default_factory=list)
     """Tables that are folded away."""
+    remark: str = ""
+    """What must be known beside the tables."""
     facts: list[Fact] = field(default_factory=list)
     commands: list[provenance.Command] = field(default_factory=list)
 
@@ -114,6 +125,7 @@ def _sections(
             figures=figures_of["biotypes"],
             tables=[tables.biotypes(run) for run in results.of("biotypes")],
         )
+    yield _costs_by_length(results, figures_of["length"])
     if results.runs or results.genomes:
         yield _what_was_run(results)
     if results.jobs:
@@ -138,6 +150,50 @@ def _pretraining(runs: list[Run], curves: list[Figure]) -> Section:
         figures=curves,
         tables=[tables.perplexities(of_genome) for of_genome in by_genome.values()],
     )
+
+
+def _costs_by_length(results: Results, drawings: list[Figure]) -> Section:
+    found = bench.comparisons(results.bench)
+    compared = [table for table in map(bench_tables.attention, found) if table]
+    introduction = (
+        "How the time of one operation grows with the sequence, beside other implementations of it "
+        "that this machine has. "
+        if found
+        else ""
+    )
+    missing = " and ".join(bench.TITLES[operation] for operation in bench.unmeasured(results))
+    return Section(
+        name="length",
+        title="Cost against length",
+        introduction=introduction + (f"Not run: {missing}." if missing else ""),
+        facts=_machines(results),
+        figures=drawings,
+        tables=[*compared, *map(bench_tables.costs, found)],
+        remark=bench.PUBLISHED if found else "",
+        commands=[
+            provenance.Command(run.operation, " ".join(run.info.command), run.info_file)
+            for run in bench.ordered(results.bench)
+            if run.info.command
+        ],
+    )
+
+
+def _machines(results: Results) -> list[Fact]:
+    """Say what each bench run was measured on."""
+    return [
+        Fact(
+            bench.TITLES.get(run.operation, run.operation).capitalize() + ", measured on",
+            run.info.device or formats.NOTHING,
+            " · ".join(filter(None, (_copying(run.info), formats.moment(run.info.date)))),
+        )
+        for run in bench.ordered(results.bench)
+        if run.measurements
+    ]
+
+
+def _copying(info: BenchInfo) -> str:
+    speed = info.copy_bytes_per_second
+    return f"copies {formats.memory(speed)} per second" if speed > 0 else ""
 
 
 def _what_was_run(results: Results) -> Section:

@@ -7,17 +7,20 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hyenadna.files import read_json
 from hyenadna.report.results import (
     STAGES,
+    BenchInfo,
+    BenchRun,
     EmbeddingMap,
     GenomeSummary,
     Job,
+    Measurement,
     Metrics,
     Problem,
     Results,
@@ -30,6 +33,13 @@ MAP_HEADER = ["gene_id", "gene_name", "gene_type", "x", "y"]
 BENCHMARK_HEADER = ["s", "h:m:s", "max_rss"]
 """First columns of what Snakemake measures: seconds, the same for humans, MiB."""
 MIB = 1 << 20
+MEASUREMENTS_HEADER = [
+    "operation", "implementation", "path", "direction", "dtype", "batch", "channels", "length",
+    "repeats", "median_seconds", "low_seconds", "high_seconds", "peak_bytes", "minimal_bytes",
+    "copy_bytes_per_second", "fraction_of_bound", "ratio_to_plain", "status",
+]  # fmt: skip
+
+Record = TypeVar("Record", bound=BaseModel)
 
 
 def read(root: Path) -> Results:
@@ -43,6 +53,7 @@ def read(root: Path) -> Results:
         maps=[plane for run in runs if run.stage == "biotypes" for plane in reader.maps(run)],
         genomes=list(reader.genomes()),
         jobs=list(reader.jobs()),
+        bench=list(reader.bench()),
         problems=_shortened(problems),
     )
 
@@ -73,8 +84,6 @@ class _Reader:
         if not metrics_path.exists():
             self._note(directory, "not finished: no metrics.tsv; the same command resumes it")
             return
-        if not info_path.exists():
-            self._note(info_path, "missing: the run may not have finished; its metrics are shown")
         yield Run(
             stage=stage,
             model=model,
@@ -82,7 +91,7 @@ class _Reader:
             seed=int(number),
             path=self._relative(directory),
             metrics=self._metrics(metrics_path),
-            info=self._info(info_path) if info_path.exists() else RunInfo(),
+            info=self._info(info_path, RunInfo),
         )
 
     def _metrics(self, path: Path) -> Metrics:
@@ -101,14 +110,18 @@ class _Reader:
             }
         )
 
-    def _info(self, path: Path) -> RunInfo:
+    def _info(self, path: Path, kind: type[Record]) -> Record:
+        """Return what a run says of itself, empty and noted where it says nothing usable."""
+        if not path.exists():
+            self._note(path, "missing: the run may not have finished; its metrics are shown")
+            return kind()
         content = {key: value for key, value in self._json(path).items() if value is not None}
         try:
-            return RunInfo.model_validate(content)
+            return kind.model_validate(content)
         except ValidationError as error:
             fields = {".".join(map(str, detail["loc"])) or "all" for detail in error.errors()}
             self._note(path, f"not the expected content in: {', '.join(sorted(fields))}")
-            return RunInfo()
+            return kind()
 
     def maps(self, run: Run) -> Iterator[EmbeddingMap]:
         """Yield the embedding map of a biotype run, if it has one."""
@@ -158,6 +171,52 @@ class _Reader:
                     self._note(path, f"line {line}: {row[0]!r} is not a number of seconds")
                     continue
                 yield Job(rule, self._relative(path), seconds, peak)
+
+    def bench(self) -> Iterator[BenchRun]:
+        """Yield what operations were measured to cost."""
+        for directory in sorted(self.root.glob("bench/*"), key=natural):
+            path = directory / "measurements.tsv"
+            if not directory.is_dir():
+                continue
+            if not path.exists():
+                self._note(directory, "not finished: no measurements.tsv")
+                continue
+            yield BenchRun(
+                operation=directory.name,
+                path=self._relative(directory),
+                measurements=list(self._measurements(path)),
+                info=self._info(directory / "run.json", BenchInfo),
+            )
+
+    def _measurements(self, path: Path) -> Iterator[Measurement]:
+        for line, row in self._rows(path, MEASUREMENTS_HEADER):
+            cells = dict(zip(MEASUREMENTS_HEADER, row, strict=True))
+            try:
+                batch, channels, length = (int(cells[n]) for n in ("batch", "channels", "length"))
+            except ValueError:
+                self._note(path, f"line {line}: batch, channels or length is no number")
+                continue
+            median = _number(cells["median_seconds"])
+            if not cells["status"] and not 0 < median < math.inf:
+                self._note(path, f"line {line}: neither a time nor a status that says why")
+                continue
+            yield Measurement(
+                operation=cells["operation"],
+                implementation=cells["implementation"],
+                path=cells["path"],
+                direction=cells["direction"],
+                dtype=cells["dtype"],
+                batch=batch,
+                channels=channels,
+                length=length,
+                median=math.nan if cells["status"] else median,
+                low=_number(cells["low_seconds"]),
+                high=_number(cells["high_seconds"]),
+                peak_bytes=_number(cells["peak_bytes"]),
+                fraction_of_bound=_number(cells["fraction_of_bound"]),
+                ratio_to_plain=_number(cells["ratio_to_plain"]),
+                status=cells["status"],
+            )
 
     def _rows(
         self, path: Path, header: list[str], *, exact: bool = True

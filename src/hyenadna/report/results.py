@@ -138,6 +138,92 @@ class Job:
     peak_bytes: float
 
 
+class Slope(BaseModel):
+    """How the time of one implementation grows: exponent of the length, between two lengths."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    operation: str
+    implementation: str
+    direction: str
+    dtype: str
+    batch: int
+    channels: int
+    slope: float
+    low_length: int
+    high_length: int
+
+
+class BenchInfo(BaseModel):
+    """What a run of the benches says of itself in `run.json`; every field may be missing."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: str = ""
+    command: list[str] = []
+    device: str = ""
+    threads: int | None = None
+    torch: str = ""
+    triton: str = ""
+    cuda: str = ""
+    date: str = ""
+    copy_bytes_per_second: float = float("nan")
+    slopes: list[Slope] = []
+
+    @property
+    def software(self) -> tuple[tuple[str, str], ...]:
+        """Names and versions of what was used."""
+        versions = {
+            "hyenadna": self.version,
+            "torch": self.torch,
+            "triton": self.triton,
+            "CUDA": self.cuda,
+        }
+        return tuple((name, version) for name, version in versions.items() if version)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One implementation of one operation at one length; no time where a status says why."""
+
+    operation: str
+    implementation: str
+    path: str
+    direction: str
+    dtype: str
+    batch: int
+    channels: int
+    length: int
+    median: float
+    """Seconds, as `low` and `high`."""
+    low: float
+    high: float
+    peak_bytes: float
+    fraction_of_bound: float
+    ratio_to_plain: float
+    status: str
+
+
+@dataclass(frozen=True)
+class BenchRun:
+    """One directory of measurements of an operation and its alternatives."""
+
+    operation: str
+    path: str
+    measurements: list[Measurement]
+    info: BenchInfo
+
+    @property
+    def measurements_file(self) -> str:
+        """Path of the measurements, relative to the results."""
+        return f"{self.path}/measurements.tsv"
+
+    @property
+    def info_file(self) -> str:
+        """Path of the provenance record, relative to the results."""
+        return f"{self.path}/run.json"
+
+
 @dataclass(frozen=True)
 class Results:
     """All that the report knows."""
@@ -147,6 +233,7 @@ class Results:
     maps: list[EmbeddingMap]
     genomes: list[GenomeSummary]
     jobs: list[Job]
+    bench: list[BenchRun]
     problems: list[Problem]
 
     def of(self, *stages: str) -> list[Run]:

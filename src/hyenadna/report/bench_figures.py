@@ -1,0 +1,136 @@
+"""The time of operations against the length of the sequence, on logarithmic axes."""
+
+import math
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from hyenadna.report import formats
+from hyenadna.report.bench import (
+    ATTENTION,
+    DIRECTIONS,
+    OURS,
+    TITLES,
+    Comparison,
+    Series,
+)
+from hyenadna.report.drawing import HUES, TUNED, Figure, new, to_svg
+
+MARKERS = "osD^vP*X"
+TICKS = 6
+"""Most lengths that are named along the axis."""
+
+
+def by_length(comparisons: list[Comparison]) -> Iterator[Figure]:
+    """Draw each setting that has times."""
+    drawn = [of for of in comparisons if any(series.timed for series in of.series)]
+    for index, comparison in enumerate(drawn, start=1):
+        name = "cost-by-length" if index == 1 else f"cost-by-length-{index}"
+        yield _figure(name, comparison)
+
+
+def _figure(name: str, comparison: Comparison) -> Figure:
+    shown = [series for series in comparison.series if series.timed]
+    directions = [of for of in DIRECTIONS if any(series.direction == of for series in shown)]
+    figure, panels = new(7.0, 0.6 + 2.7 * len(directions), ratios=[1] * len(directions))
+    looks = _looks(shown)
+    for axes, direction in zip(panels, directions, strict=True):
+        panel = [series for series in shown if series.direction == direction]
+        for series in panel:
+            _draw(axes, series, looks[series.operation, series.implementation])
+        _frame(axes, DIRECTIONS[direction], sloped=any(series.slope for series in panel))
+    _name_lengths(panels[-1], {of.length for series in shown for of in series.timed})
+    setting = comparison.setting
+    return Figure(
+        name=name,
+        title=f"Time against length: {setting.shape}",
+        caption=f"Median of one call on {setting.machine}; {comparison.versions}. Bars are "
+        f"quartiles where they reach beyond the mark. {_about_slopes(shown)}",
+        description=". ".join(_in_words(series) for series in shown) + ".",
+        svg=to_svg(figure),
+        sources=tuple(
+            path for run in comparison.runs for path in (run.measurements_file, run.info_file)
+        ),
+    )
+
+
+def _looks(shown: list[Series]) -> dict[tuple[str, str], dict[str, object]]:
+    """Return colour, marker and line of each implementation, the same in every panel."""
+    looks: dict[tuple[str, str], dict[str, object]] = {}
+    for key in dict.fromkeys((series.operation, series.implementation) for series in shown):
+        index = len(looks)
+        ours = key[1] == OURS
+        looks[key] = {
+            "color": TUNED if ours else HUES[index % len(HUES)],
+            "marker": MARKERS[index % len(MARKERS)],
+            "linestyle": "--" if key[0] == ATTENTION else "-",
+            "linewidth": 2.0 if ours else 1.2,
+            "zorder": 4 if ours else 3,
+        }
+    return looks
+
+
+def _draw(axes: Axes, series: Series, look: dict[str, object]) -> None:
+    lengths = [of.length for of in series.timed]
+    medians = [of.median for of in series.timed]
+    reach = [
+        [_reach(of.median - of.low) for of in series.timed],
+        [_reach(of.high - of.median) for of in series.timed],
+    ]
+    label = formats.shortened(series.implementation)
+    if series.slope:
+        label += f" ({series.slope.slope:.2f})"
+    axes.errorbar(lengths, medians, yerr=reach, label=label, markersize=4.5, elinewidth=1.2, **look)  # type: ignore[arg-type]
+
+
+def _reach(seconds: float) -> float:
+    return max(0.0, seconds) if math.isfinite(seconds) else 0.0
+
+
+def _frame(axes: Axes, title: str, *, sloped: bool) -> None:
+    """Set scales, title and legend of a panel."""
+    axes.set_yscale("log")
+    axes.set_title(title, loc="left", fontsize=9)
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=8))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda at, _: formats.timing(at, digits=1)))
+    axes.grid(visible=True, axis="both")
+    axes.legend(
+        title="in brackets the slope" if sloped else None, loc="upper left",
+        bbox_to_anchor=(1.0, 1.0), frameon=False, handlelength=2.6, fontsize=8.5,
+        title_fontsize=8.5, alignment="left",
+    )  # fmt: skip
+
+
+def _name_lengths(axes: Axes, lengths: set[int]) -> None:
+    """Name some powers of two along the axis, or what was measured where there are none."""
+    axes.set_xscale("log")
+    low, high = math.log2(min(lengths)), math.log2(max(lengths))
+    step = max(1, math.ceil((high - low + 1) / TICKS))
+    ticks = [1 << power for power in range(math.ceil(low), math.floor(high) + 1, step)]
+    axes.xaxis.set_major_locator(FixedLocator(ticks or sorted(lengths)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: formats.count(at)))
+    axes.set_xlabel("length of the sequence, nucleotides")
+
+
+def _about_slopes(shown: list[Series]) -> str:
+    ranges = {(of.slope.low_length, of.slope.high_length) for of in shown if of.slope}
+    if not ranges:
+        return ""
+    spans = (f"{formats.count(low)} to {formats.count(high)}" for low, high in sorted(ranges))
+    return (
+        "A slope of 1 is time in proportion to length, 2 to its square; fitted over "
+        f"{', '.join(spans)}."
+    )
+
+
+def _in_words(series: Series) -> str:
+    first, last = series.timed[0], series.timed[-1]
+    title = TITLES.get(series.operation, series.operation)
+    text = f"{title} by {series.implementation}, {series.direction}: {formats.timing(first.median)}"
+    text += f" at {formats.count(first.length)}"
+    if last is not first:
+        text += f", {formats.timing(last.median)} at {formats.count(last.length)}"
+    return text + (f", slope {series.slope.slope:.2f}" if series.slope else "")
