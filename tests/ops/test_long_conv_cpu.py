@@ -25,6 +25,8 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def force(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     longest = {"real": 1 << 40, "right-angle": 0}[path]
     monkeypatch.setattr(long_conv_cpu, "RIGHT_ANGLE_LENGTH", longest)
+    monkeypatch.setattr(long_conv_cpu, "SMALL_FORWARD", 0)
+    monkeypatch.setattr(long_conv_cpu, "SMALL_BACKWARD", 0)
     long_conv_cpu._transform.cache_clear()
 
 
@@ -58,6 +60,16 @@ def test_output_and_gradients_against_direct_sums(length: int, path: str) -> Non
     dy, *inputs = draw(length)
     y, gradients = exact(dy, *inputs)
     assert long_conv_cpu.path(length, length) == path
+    assert error(long_conv_cpu.forward(*inputs), y) < 1e-6
+    ours = long_conv_cpu.backward(dy, *inputs, needs=[True] * 5)
+    for name, gradient, expected in zip(NAMES, ours, gradients, strict=True):
+        assert error(gradient, expected) < 2e-6, name
+
+
+@pytest.mark.parametrize("length", [1, 2, 17, 100, 1021])
+def test_small_inputs_against_direct_sums(length: int) -> None:
+    dy, *inputs = draw(length)
+    y, gradients = exact(dy, *inputs)
     assert error(long_conv_cpu.forward(*inputs), y) < 1e-6
     ours = long_conv_cpu.backward(dy, *inputs, needs=[True] * 5)
     for name, gradient, expected in zip(NAMES, ours, gradients, strict=True):
@@ -108,8 +120,8 @@ def test_short_filters(taps: int, path: str) -> None:
 
 def test_a_filter_spectrum_may_be_used_again(path: str) -> None:
     _, u, k, skip, pre_gate, post_gate = draw(300, channels=7)
-    spectrum = long_conv_cpu.spectrum(k, skip, 300)
-    again = long_conv_cpu.forward_with_spectrum(u, spectrum, pre_gate, post_gate)
+    spectrum = long_conv_cpu.spectrum(k, 300)
+    again = long_conv_cpu.forward_with_spectrum(u, spectrum, skip, pre_gate, post_gate)
     assert spectrum.shape[0] == 7
     assert spectrum.is_complex()
     assert error(again, long_conv_cpu.forward(u, k, skip, pre_gate, post_gate)) < 3e-7
@@ -118,9 +130,9 @@ def test_a_filter_spectrum_may_be_used_again(path: str) -> None:
 def test_a_spectrum_ignores_lags_past_the_length(path: str) -> None:
     _, u, _, skip, pre_gate, post_gate = draw(90)
     k = draw(200)[2]
-    spectrum = long_conv_cpu.spectrum(k, skip, 90)
+    spectrum = long_conv_cpu.spectrum(k, 90)
     expected = long_conv_cpu.forward(u, k[:, :90], skip, pre_gate, post_gate)
-    again = long_conv_cpu.forward_with_spectrum(u, spectrum, pre_gate, post_gate)
+    again = long_conv_cpu.forward_with_spectrum(u, spectrum, skip, pre_gate, post_gate)
     assert error(again, expected) < 3e-7
 
 

@@ -28,6 +28,12 @@ CONTRACT = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _as_an_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take inputs as small as these through the operator too."""
+    monkeypatch.setattr(long_conv_cpu, "COMPOSED_ELEMENTS", 0)
+
+
 def inputs(
     form: tuple[bool, ...] = (True, True, True),
     *,

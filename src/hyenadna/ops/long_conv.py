@@ -56,7 +56,10 @@ def long_conv(
         ValueError: Shapes or devices do not fit each other.
     """
     _check(u, k, skip, pre_gate, post_gate)
-    y: Tensor = torch.ops.hyenadna.long_conv(u, k[:, : u.shape[-1]], skip, pre_gate, post_gate)
+    k = k[:, : u.shape[-1]]
+    if u.device.type == "cpu" and u.numel() <= long_conv_cpu.COMPOSED_ELEMENTS:
+        return long_conv_cpu.composed(u, k, skip, pre_gate, post_gate)
+    y: Tensor = torch.ops.hyenadna.long_conv(u, k, skip, pre_gate, post_gate)
     return y
 
 
@@ -67,7 +70,7 @@ class FilterSpectrum:
     values: Tensor
     """Spectra of D filters, in the form of the path that reads them."""
     skip: Tensor | None
-    """(D,), where it is not in the spectra."""
+    """(D,)."""
     length: int
     """Positions of the inputs."""
     plan: Plan | None
@@ -79,11 +82,9 @@ def filter_spectrum(k: Tensor, skip: Tensor | None = None, *, like: Tensor) -> F
     """Transform filters k (D, K) and skip (D,) for inputs of the shape and type of `like`."""
     length = like.shape[-1]
     k = k[:, :length]
-    if not like.is_cuda:
-        return FilterSpectrum(long_conv_cpu.spectrum(k, skip, length), None, length, None)
-    plan = paths.choose(like, k.shape[1])
-    if plan.path == "torch.fft":
-        return FilterSpectrum(long_conv_cpu.spectrum(k, skip, length), None, length, None)
+    plan = paths.choose(like, k.shape[1]) if like.is_cuda else None
+    if plan is None or plan.path == "torch.fft":
+        return FilterSpectrum(long_conv_cpu.spectrum(k, length), skip, length, None)
     values = k if plan.path == "taps" else long_conv_gpu.spectrum(k, plan)
     return FilterSpectrum(values, skip, length, plan)
 
@@ -111,11 +112,10 @@ def long_conv_by_spectrum(
     """
     if u.shape[-1] != spectrum.length:
         raise ValueError(f"the spectrum is for length {spectrum.length}, got u {tuple(u.shape)}")
+    inputs = (u, spectrum.values, spectrum.skip, pre_gate, post_gate)
     if spectrum.plan is None:
-        return long_conv_cpu.forward_with_spectrum(u, spectrum.values, pre_gate, post_gate)
-    return long_conv_gpu.forward_with_spectrum(
-        u, spectrum.values, spectrum.skip, pre_gate, post_gate, spectrum.plan
-    )
+        return long_conv_cpu.forward_with_spectrum(*inputs)
+    return long_conv_gpu.forward_with_spectrum(*inputs, spectrum.plan)
 
 
 def _check(u: Tensor, k: Tensor, *others: Tensor | None) -> None:

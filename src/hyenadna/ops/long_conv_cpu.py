@@ -22,7 +22,9 @@ from torch.fft import fft, irfft, rfft
 # Numbers that a block transforms at a time, such that they and their spectra stay in cache.
 BLOCK_ELEMENTS = 1 << 19
 # Up to so many elements of the input, `composed` is faster than a registered operator.
-COMPOSED_ELEMENTS = 1 << 18
+COMPOSED_ELEMENTS = 1 << 14
+# Up to so many, forward and back, blocks cost more than they save.
+SMALL_FORWARD, SMALL_BACKWARD = 1 << 18, 1 << 17
 # From so many tokens on, the right-angle transform is faster than the real one.
 RIGHT_ANGLE_LENGTH = 1 << 14
 
@@ -53,6 +55,8 @@ def forward(
     u: Tensor, k: Tensor, skip: Tensor | None, pre_gate: Tensor | None, post_gate: Tensor | None
 ) -> Tensor:
     """Return y (B, D, L) in u's dtype; arguments as in `ops.long_conv`, with k no longer than u."""
+    if u.numel() <= SMALL_FORWARD:
+        return composed(u, k, skip, pre_gate, post_gate).contiguous()
     batch, _, length = u.shape
 
     def combine(rows: Tensor, part: slice) -> Tensor:
@@ -62,9 +66,10 @@ def forward(
     transform = _transform(length, _widened(u.dtype), u.device)
     for block, work in _blocks(transform, batch + 1, u):
         _fill(work[0, :batch], u, pre_gate, block)
-        _fill_filter(work[0, batch], k, skip, block)
-        v = transform.convolve(work, slice(0, batch), combine)
-        _write(y, v, post_gate, block)
+        _fill_filter(work[0, batch], k, block)
+        conv = transform.convolve(work, slice(0, batch), combine)
+        _add_skip(conv, skip, u, pre_gate, block)
+        _write(y, conv, post_gate, block)
     return y
 
 
@@ -79,11 +84,14 @@ def backward(
     needs: Sequence[bool],
 ) -> tuple[Tensor, ...]:
     """Return the gradients of u, k, skip, pre_gate and post_gate; empty where not in `needs`."""
+    inputs = (u, k, skip, pre_gate, post_gate)
+    if u.numel() <= SMALL_BACKWARD:
+        return _backward_at_once(dy, inputs, needs)
     du, dk, dskip, d_pre, d_post = gradients = [
         torch.empty_like(x, memory_format=torch.contiguous_format)
         if x is not None and needed
         else dy.new_empty(0)
-        for x, needed in zip((u, k, skip, pre_gate, post_gate), needs, strict=True)
+        for x, needed in zip(inputs, needs, strict=True)
     ]
     batch, _, length = u.shape
     # Rows come in as v, g, k (g: dy times its gate) and go out as conv(v), dv, dk.
@@ -98,10 +106,14 @@ def backward(
         if dskip.numel():  # dk at lag 0 is the same, but for errors of the size of all of dk
             products = work[0, :batch, :, :length] * work[0, batch : 2 * batch, :, :length]
             _channels(dskip, block).copy_(products.sum((0, 2)))
-        _fill_filter(work[0, 2 * batch], k, skip, block)
+        _fill_filter(work[0, 2 * batch], k, block)
         if results.start < results.stop:
             rows = transform.convolve(work, results, _reverse(batch, results))
             dv = rows[batch - results.start :][:batch]
+            if du.numel() or d_pre.numel():
+                _add_skip(dv, skip, dy, post_gate, block)
+            if d_post.numel():
+                _add_skip(rows[:batch], skip, u, pre_gate, block)
             _write(du, dv, pre_gate, block)
             _write(d_pre, dv, u, block)
             _write(d_post, rows[:batch], dy, block)
@@ -109,22 +121,58 @@ def backward(
     return tuple(gradients)
 
 
+def _backward_at_once(
+    dy: Tensor, inputs: tuple[Tensor | None, ...], needs: Sequence[bool]
+) -> tuple[Tensor, ...]:
+    u, k, skip, pre_gate, post_gate = inputs
+    assert u is not None
+    assert k is not None
+    length = u.shape[-1]
+    n = _padded_length(length)
+    v, g = _gated(u, pre_gate), _gated(dy, post_gate)
+    v_f, g_f, k_f = rfft(v, n), rfft(g, n), rfft(_wide(k), n)
+    weight = None if skip is None else _wide(skip)[:, None]
+    dk = dskip = d_pre = d_post = None
+    if needs[1]:
+        dk = irfft((v_f.conj_physical() * g_f).sum(0), n)[:, : k.shape[1]]
+    if needs[2]:
+        dskip = (v * g).sum((0, 2))
+    if needs[4]:
+        d_post = irfft(v_f.mul_(k_f), n)[..., :length]
+        d_post = _gated(dy, d_post if weight is None else torch.addcmul(d_post, v, weight))
+    dv = irfft(g_f.mul_(k_f.conj_physical_()), n)[..., :length]
+    dv = dv if weight is None else torch.addcmul(dv, g, weight)
+    if needs[3]:
+        d_pre = dv * u
+    gradients = (_gated(dv, pre_gate), dk, dskip, d_pre, d_post)
+    return tuple(
+        dx.to(x.dtype).contiguous()
+        if x is not None and dx is not None and needed
+        else dy.new_empty(0)
+        for x, dx, needed in zip(inputs, gradients, needs, strict=True)
+    )
+
+
 @torch.no_grad()
-def spectrum(k: Tensor, skip: Tensor | None, length: int) -> Tensor:
+def spectrum(k: Tensor, length: int) -> Tensor:
     """Return the frequency response (D, F) that `forward` finds for inputs of `length` tokens."""
     transform = _transform(length, _widened(k.dtype), k.device)
     responses = []
     for block, work in _blocks(transform, 1, k[None]):
-        _fill_filter(work[0, 0], k[:, :length], skip, block)
+        _fill_filter(work[0, 0], k[:, :length], block)
         responses.append(transform.spectrum(work)[0].flatten(1))
     return torch.cat(responses)
 
 
 @torch.no_grad()
 def forward_with_spectrum(
-    u: Tensor, spectrum: Tensor, pre_gate: Tensor | None, post_gate: Tensor | None
+    u: Tensor,
+    spectrum: Tensor,
+    skip: Tensor | None,
+    pre_gate: Tensor | None,
+    post_gate: Tensor | None,
 ) -> Tensor:
-    """Return what `forward` does for the filter and skip that `spectrum` (D, F) came from."""
+    """Return what `forward` does for the filter that `spectrum` (D, F) came from."""
     batch, _, length = u.shape
     y = torch.empty_like(u, memory_format=torch.contiguous_format)
     transform = _transform(length, _widened(u.dtype), u.device)
@@ -136,7 +184,9 @@ def forward_with_spectrum(
             return rows.mul_(response[:, part])
 
         _fill(work[0], u, pre_gate, block)
-        _write(y, transform.convolve(work, slice(0, batch), combine), post_gate, block)
+        conv = transform.convolve(work, slice(0, batch), combine)
+        _add_skip(conv, skip, u, pre_gate, block)
+        _write(y, conv, post_gate, block)
     return y
 
 
@@ -324,13 +374,23 @@ def _fill(rows: Tensor, x: Tensor, gate: Tensor | None, block: slice) -> None:
     _multiply(_channels(x, block), _channels(gate, block), rows)
 
 
-def _fill_filter(row: Tensor, k: Tensor, skip: Tensor | None, block: slice) -> None:
-    """Set row (block, width) to the filter k (D, K), of which the skip is one more tap at lag 0."""
+def _fill_filter(row: Tensor, k: Tensor, block: slice) -> None:
+    """Set row (block, width) to the filter k (D, K)."""
     taps = k.shape[1]
     row[:, :taps] = _channels(k, block)
     row[:, taps:] = 0
+
+
+def _add_skip(
+    rows: Tensor, skip: Tensor | None, x: Tensor, gate: Tensor | None, block: slice
+) -> None:
+    """Add skip * x * gate to rows (B, block, width).
+
+    As one more tap of the filter it would cost nothing, and carry errors of the transforms.
+    """
     if skip is not None:
-        row.select(1, 0).add_(_channels(skip, block))
+        v = _gated(_channels(x, block), _channels(gate, block))
+        rows[..., : x.shape[-1]].addcmul_(v, _wide(_channels(skip, block))[:, None])
 
 
 def _write(y: Tensor, x: Tensor, gate: Tensor | None, block: slice) -> None:
