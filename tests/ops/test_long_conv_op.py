@@ -13,7 +13,7 @@ from torch._subclasses import FakeTensorMode
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
-from hyenadna.ops import long_conv, long_conv_reference
+from hyenadna.ops import long_conv, long_conv_cpu, long_conv_reference
 
 BATCH, CHANNELS, LENGTH = 2, 3, 33
 # Which of skip, pre_gate and post_gate are given.

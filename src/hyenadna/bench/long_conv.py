@@ -86,7 +86,7 @@ def path_of(u: Tensor, taps: int) -> str:
     """Name the path that `long_conv` takes."""
     if u.device.type == "cuda":
         return str(paths.choose(u, taps))
-    return long_conv_cpu.path(u.shape[-1], taps)
+    return long_conv_cpu.path(u.shape[-1])
 
 
 def _measure(session: Session, case: Case, direction: str, names: Sequence[str]) -> None:

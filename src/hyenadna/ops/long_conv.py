@@ -1,9 +1,24 @@
 """Gated causal convolution with a filter as long as the sequence (B batch, D channels, L length).
 
-y = post_gate * (causal_conv(v, k) + skip * v) with v = pre_gate * u: one step of the Hyena
-recurrence (arXiv:2302.10866, section 3). This file has what it means and how PyTorch sees it, as
-the operators `hyenadna::long_conv` and `hyenadna::long_conv_backward`; `long_conv_cpu` computes
-it on a CPU.
+    y = post_gate * (conv(v, k) + skip * v)  with v = pre_gate * u
+
+is one step of the Hyena recurrence (arXiv:2302.10866, section 3). Beyond a few taps it goes
+through Fourier transforms, by the right-angle convolution of Crandall and Fagin (Mathematics of
+Computation 62, 1994): v and k, real, are multiplied as polynomials modulo z^N + i, any N >= L. At
+the N roots z = w exp(-2 pi i f / N), w = exp(-2 pi i / 4N), polynomials have the values of a DFT
+shifted by a quarter of a frequency:
+
+    V[f] = sum over n of v[n] w^n exp(-2 pi i f n / N), K[f] the same of k
+    c[n] = w^-n / N * sum over f of V[f] K[f] exp(2 pi i f n / N)
+
+As z^N = -i, what wraps around comes out imaginary, and the real part of c is the causal
+convolution: N complex points, no zero padding to 2 L. Gradients, with G that of g = post_gate * dy:
+
+    dv from G conj(K)        dk from the sum over the batch of G conj(V)        conv(v, k) from V K
+    du = pre_gate * (dv + skip g)   d_pre = u * (dv + skip g)   d_post = dy * (conv(v, k) + skip v)
+
+This file has what it means and how PyTorch sees it, as the operators `hyenadna::long_conv` and
+`hyenadna::long_conv_backward`; `long_conv_cpu` and `long_conv_gpu` compute it.
 """
 
 from dataclasses import dataclass
@@ -139,6 +154,12 @@ torch.library.define(
 )
 
 
+def _forward_cpu(u: Tensor, *others: Any) -> Tensor:
+    path = long_conv_cpu.path(u.shape[-1])
+    paths.announce(path, f"{path} transforms", "on the CPU")
+    return long_conv_cpu.forward(u, *others)
+
+
 def _backward_cpu(*arguments: Any) -> tuple[Tensor, ...]:
     *inputs, needs = arguments
     return long_conv_cpu.backward(*inputs, needs=needs)
@@ -178,7 +199,7 @@ def _refuse(ctx: Any, *gradients: Tensor) -> None:
     )
 
 
-torch.library.impl("hyenadna::long_conv", "CPU", long_conv_cpu.forward)
+torch.library.impl("hyenadna::long_conv", "CPU", _forward_cpu)
 torch.library.impl("hyenadna::long_conv_backward", "CPU", _backward_cpu)
 torch.library.impl("hyenadna::long_conv", "CUDA", long_conv_gpu.forward)
 torch.library.impl("hyenadna::long_conv_backward", "CUDA", _backward_gpu)

@@ -33,8 +33,8 @@ _ALL = slice(None)
 _Combine = Callable[[Tensor, slice], Tensor]
 
 
-def path(length: int, taps: int) -> str:
-    """Name the transform that `forward` takes, for any number of taps: "real" or "right-angle"."""
+def path(length: int) -> str:
+    """Name the transform that `forward` takes: "real" or "right-angle"."""
     return "real" if length < RIGHT_ANGLE_LENGTH else "right-angle"
 
 
@@ -349,7 +349,7 @@ def _factors(length: int) -> tuple[int, int]:
 @functools.lru_cache(maxsize=4)  # at a million tokens, tables of 8 MiB each
 def _transform(length: int, dtype: torch.dtype, device: torch.device) -> _Transform:
     # A GPU may have been told to round the right angle's matrices, and its memory is fast.
-    real = path(length, length) == "real" or device.type != "cpu"
+    real = path(length) == "real" or device.type != "cpu"
     return _Real(length) if real else _RightAngle(length, dtype)
 
 

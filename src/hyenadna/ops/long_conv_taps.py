@@ -153,14 +153,15 @@ def _filter_gradient(
     """Return dk (D, K) in fp32: chunks of positions each, then their sum in order."""
     batch, channels, length = u.shape
     taps = min(taps, length)
-    block = 128
+    padded = triton.next_power_of_2(taps)
+    block = 2048 // max(16, padded)
     chunk = min(triton.cdiv(length, block), 64) * block
     chunks = triton.cdiv(length, chunk)
     dk = torch.empty(chunks, channels, taps, device=u.device)
     taps_gradient[(chunks * channels,)](
         dy, optional(post, u), u, optional(pre, u), dk,
         *strides(dy), *strides(post), *strides(u), *strides(pre), batch, channels, length, taps,
-        CHUNK=chunk, BLOCK=block, PADDED=triton.next_power_of_2(taps),
+        CHUNK=chunk, BLOCK=block, PADDED=padded,
         PRE=pre is not None, POST=post is not None, num_warps=4, **OPTIONS,
     )  # fmt: skip
     return dk.sum(0)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hyenadna.errors import InputError
 from hyenadna.files import atomic_write
+from hyenadna.ops import long_conv_cpu
 
 TABLE = Path(__file__).with_name("paths.tsv")
 LONGEST_ROW, LONGEST = 4096, 1 << 20
@@ -29,6 +30,7 @@ _OLDEST_CAPABILITY = (8, 0)
 
 _log = logging.getLogger(__name__)
 _forced: "list[Plan]" = []
+_announced: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,11 @@ def choose(u: Tensor, taps: int) -> Plan:
     return plan
 
 
-@cache
 def announce(path: str, plan: str, reason: str) -> None:
-    """Log a plan and why it was chosen, the first time."""
-    _log.info("long convolution: %s (%s)", plan, reason)
+    """Log a path the first time it is taken."""
+    if path not in _announced:
+        _announced.add(path)
+        _log.info("long convolution: %s (%s)", plan, reason)
 
 
 def rule(batch: int, channels: int, length: int, taps: int) -> Plan:
@@ -166,7 +169,11 @@ def use(plan: Plan) -> Iterator[None]:
 def explain(device: torch.device) -> list[str]:
     """Return a line for each range of lengths: the plan and where it comes from."""
     if device.type != "cuda":
-        return []
+        start = long_conv_cpu.RIGHT_ANGLE_LENGTH
+        return [
+            f"long convolution on the CPU: {path} transforms, {where} {start:,} positions"
+            for path, where in (("real", "below"), ("right-angle", "from"))
+        ]
     name = torch.cuda.get_device_name(device)
     lines = []
     for length in (64, 1024, 8192, 32_768, 160_000, 450_000, 1_000_002):
@@ -178,16 +185,18 @@ def explain(device: torch.device) -> list[str]:
     return lines
 
 
-def read_table(path: Path = TABLE) -> list[Row]:
-    """Read the measured plans."""
+def read_table(path: Path | None = None) -> list[Row]:
+    """Read the measured plans, those of the package unless told otherwise."""
+    path = path or TABLE
     if not path.exists():
         return []
     with path.open(newline="") as file:
         return [_row(path, record) for record in csv.DictReader(file, delimiter="\t")]
 
 
-def write_table(rows: Iterable[Row], path: Path = TABLE) -> None:
+def write_table(rows: Iterable[Row], path: Path | None = None) -> None:
     """Write rows in place of those of the same device and size."""
+    path = path or TABLE
     table = {_key(row): row for row in [*read_table(path), *rows]}
     with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         names = [field.name for field in fields(Row)]
