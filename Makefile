@@ -1,4 +1,5 @@
 # `make demo`: from a fresh clone to results/report.html. `make test`, `make check`: before a commit.
+# `make gpu`: tests and measurements on a machine that has one.
 # Needs Python 3.11 or newer with pip, and a C compiler; everything else goes into .venv.
 PYTHON ?= python3
 CORES ?= 2
@@ -6,7 +7,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(VENV)/bin/python --disable-pip-version-check
 
-.PHONY: demo test check install clean
+.PHONY: demo test check gpu install clean
 
 # Without a lock, as a run that was killed leaves one behind; trainers lock their own folders.
 demo: $(VENV)/.workflow
@@ -24,6 +25,14 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+# All that needs a GPU, with whatever Python has torch and triton there: PYTHON=python3 make gpu
+gpu:
+	PYTHONPATH=src $(PYTHON) -m pytest -m gpu tests/ops
+	PYTHONPATH=src $(PYTHON) -m hyenadna doctor
+	PYTHONPATH=src $(PYTHON) -m hyenadna bench long-conv --against torch.fft --out results/bench/long_conv
+	PYTHONPATH=src $(PYTHON) -m hyenadna bench operators --out results/bench/operators
+	PYTHONPATH=src $(PYTHON) -m hyenadna bench attention --out results/bench/attention
 
 install: $(VENV)/.dev
 

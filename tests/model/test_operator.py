@@ -76,3 +76,10 @@ def test_training_keeps_no_spectrum(mixer: HyenaOperator) -> None:
         mixer.train()
         mixer(torch.randn(1, 20, 6))
     assert mixer._spectrum is None
+
+
+def test_inference_can_be_compiled_whole(mixer: HyenaOperator) -> None:
+    x = torch.randn(1, 40, 6)
+    compiled = torch.compile(mixer, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x), mixer(x))

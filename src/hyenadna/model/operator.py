@@ -47,7 +47,8 @@ class HyenaOperator(nn.Module):
         projected = torch.baddbmm(bias[:, None], weight.expand(batch, -1, -1), x.mT)  # (B, 3 D, L)
         assert self.short_filter.bias is not None
         gate, v = short_conv(projected, self.short_filter.weight, self.short_filter.bias)
-        if self.training or torch.is_grad_enabled():
+        # A compiled graph keeps nothing between calls.
+        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             y = long_conv(v, self.filter_fn(length), self.filter_fn.bias, post_gate=gate)
         else:
             y = long_conv_by_spectrum(v, self._spectrum_for(v), post_gate=gate)

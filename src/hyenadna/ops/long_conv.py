@@ -72,7 +72,8 @@ def long_conv(
     """
     _check(u, k, skip, pre_gate, post_gate)
     k = k[:, : u.shape[-1]]
-    if u.device.type == "cpu" and u.numel() <= long_conv_cpu.COMPOSED_ELEMENTS:
+    small = u.device.type == "cpu" and u.numel() <= long_conv_cpu.COMPOSED_ELEMENTS
+    if small and not torch.compiler.is_compiling():
         return long_conv_cpu.composed(u, k, skip, pre_gate, post_gate)
     y: Tensor = torch.ops.hyenadna.long_conv(u, k, skip, pre_gate, post_gate)
     return y
