@@ -30,6 +30,12 @@ SIZES = {  # channels, hidden, inner layers, features, length, max_length
 by_size = pytest.mark.parametrize("size", SIZES)
 
 
+@pytest.fixture(autouse=True)
+def _as_an_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take inputs as small as these through the operator too."""
+    monkeypatch.setattr(module, "COMPOSED_POSITIONS", 0)
+
+
 def draw(
     channels: int, hidden: int, layers: int, features: int, *, dtype: torch.dtype = torch.float32
 ) -> FilterWeights:

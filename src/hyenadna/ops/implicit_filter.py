@@ -20,6 +20,9 @@ DECAY_TARGET, SLOW_DECAY, FAST_DECAY = 1e-2, 1.5, 0.3
 # Positions that a CPU takes at a time, so that activations stay in cache and take no memory of the
 # sequence's length. Going back computes them again.
 BLOCK_POSITIONS = 4096
+# Up to so many, all of them at once are faster: computing again costs a fifth. From 262,144 on,
+# blocks take half the time, and an eighth of the memory.
+COMPOSED_POSITIONS = 1 << 14
 
 # Widest hidden layers whose products the kernels keep in registers.
 MOST_HIDDEN = 64
@@ -114,6 +117,9 @@ def implicit_filter(
         ValueError: Shapes do not fit each other, or length does not fit max_length.
     """
     _check(weights, length, max_length)
+    small = length <= COMPOSED_POSITIONS and weights.freq.device.type == "cpu"
+    if small and not torch.compiler.is_compiling():
+        return implicit_filter_reference(weights, length=length, max_length=max_length, shift=shift)
     k: Tensor = torch.ops.hyenadna.implicit_filter(*weights, length, max_length, shift)
     return k
 

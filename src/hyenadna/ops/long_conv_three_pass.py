@@ -49,6 +49,9 @@ from hyenadna.ops.points import (
 )
 from hyenadna.ops.roots import column_roots, row_roots
 
+# With so many, two programs of 256 threads share a multiprocessor.
+_REGISTERS = 128
+
 
 @triton.jit
 def _place_columns(N2: tl.constexpr, R: tl.constexpr, PAD: tl.constexpr, C: tl.constexpr):
@@ -324,9 +327,12 @@ def _forward(tensors: Sequence[Any], plan: Plan) -> None:
     z_k = k if ready else _filters(k, in_spectrum, plan, once=len(u) > 1)
     z = _columns_in(u, pre_gate, plan)
     table = row_roots(plan.row, False, u.device)
+    ready = ready or len(u) > 1
     _rows(
-        rows_multiply, z, plan, z, z_k, optional(in_spectrum, z), table,
-        u.shape[1], 16 * plan.radix, SKIP=in_spectrum is not None, READY=ready or len(u) > 1,
+        rows_multiply, z, plan, z, z_k, optional(in_spectrum, z), table, u.shape[1],
+        16 * plan.radix, SKIP=in_spectrum is not None, READY=ready,
+        # Compiled for sm_80, this one would spill.
+        maxnreg=_REGISTERS if ready or in_spectrum is not None else None,
     )  # fmt: skip
     direct = None if in_spectrum is not None else skip
     _columns_out(z, y, plan, post=post_gate, skip=direct, x=u, gate=pre_gate)
@@ -475,11 +481,9 @@ def _column_roots(plan: Plan, like: Tensor) -> tuple[Tensor, Tensor]:
     return column_roots(plan.row, plan.radix, padded(plan.radix), like.device)
 
 
-def _rows(kernel: Any, z: Tensor, plan: Plan, *arguments: Any, **flags: bool) -> None:
+def _rows(kernel: Any, z: Tensor, plan: Plan, *arguments: Any, **options: Any) -> None:
     """Launch a kernel of the second pass over the rows of z (.., N1, 2, N2)."""
     threads = plan.rows * plan.row // 16
-    kernel[(z.numel() // (2 * plan.row * plan.rows),)](
-        *arguments, N2=plan.row, ROWS=plan.rows, **flags,
-        # Two programs of 256 threads share a multiprocessor.
-        num_warps=max(1, threads // 32), maxnreg=128, **OPTIONS,
-    )  # fmt: skip
+    options = {"maxnreg": _REGISTERS, "num_warps": max(1, threads // 32)} | OPTIONS | options
+    grid = (z.numel() // (2 * plan.row * plan.rows),)
+    kernel[grid](*arguments, N2=plan.row, ROWS=plan.rows, **options)
