@@ -22,7 +22,7 @@ from torch.fft import fft, irfft, rfft
 # Numbers that a block transforms at a time, such that they and their spectra stay in cache.
 BLOCK_ELEMENTS = 1 << 19
 # Up to so many elements of the input, `composed` is faster than a registered operator.
-COMPOSED_ELEMENTS = 1 << 14
+COMPOSED_ELEMENTS = 1 << 15
 # Up to so many, forward and back, blocks cost more than they save.
 SMALL_FORWARD, SMALL_BACKWARD = 1 << 18, 1 << 17
 # From so many tokens on, the right-angle transform is faster than the real one.
