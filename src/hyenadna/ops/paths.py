@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +86,25 @@ class Row:
 
 def choose(u: Tensor, taps: int) -> Plan:
     """Return the plan for u (B, D, L) and K taps; tells the log of each path once."""
-    batch, channels, length = u.shape
     if _forced:
         return _forced[-1]
-    reason = _not_on_kernels(u.device, u.dtype, min(taps, length), length)
-    if reason:
-        plan = Plan("torch.fft")
-    else:
-        device = torch.cuda.get_device_name(u.device) if u.is_cuda else ""
-        dtype = str(u.dtype).removeprefix("torch.")
-        plan, reason = _measured_or_by_rule(device, dtype, batch, channels, length, taps)
+    plan, reason = _plan(u.device, u.dtype, u.shape, taps)
     announce(plan.path, str(plan), reason)
     return plan
+
+
+@lru_cache(maxsize=4096)
+def _plan(
+    device: torch.device, dtype: torch.dtype, shape: torch.Size, taps: int
+) -> tuple[Plan, str]:
+    """Return the plan for u (B, D, L) and K taps, and why."""
+    batch, channels, length = shape
+    reason = _not_on_kernels(device, dtype, min(taps, length), length)
+    if reason:
+        return Plan("torch.fft"), reason
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    type_name = str(dtype).removeprefix("torch.")
+    return _measured_or_by_rule(name, type_name, batch, channels, length, taps)
 
 
 def announce(path: str, plan: str, reason: str) -> None:
@@ -174,13 +181,9 @@ def explain(device: torch.device) -> list[str]:
             f"long convolution on the CPU: {path} transforms, {where} {start:,} positions"
             for path, where in (("real", "below"), ("right-angle", "from"))
         ]
-    name = torch.cuda.get_device_name(device)
     lines = []
     for length in (64, 1024, 8192, 32_768, 160_000, 450_000, 1_000_002):
-        reason = _not_on_kernels(device, torch.bfloat16, length, length)
-        plan = Plan("torch.fft")
-        if not reason:
-            plan, reason = _measured_or_by_rule(name, "bfloat16", 1, 256, length, length)
+        plan, reason = _plan(device, torch.bfloat16, torch.Size((1, 256, length)), length)
         lines.append(f"long convolution of 256 x {length:,}, bf16: {plan} ({reason})")
     return lines
 
@@ -204,6 +207,7 @@ def write_table(rows: Iterable[Row], path: Path | None = None) -> None:
         writer.writeheader()
         writer.writerows(asdict(table[key]) for key in sorted(table))
     _table.cache_clear()
+    _plan.cache_clear()
 
 
 def _key(row: Row) -> tuple[str, str, int, int, int]:
