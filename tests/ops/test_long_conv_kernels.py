@@ -12,6 +12,7 @@ from hyenadna.ops.paths import Plan
 pytestmark = pytest.mark.usefixtures("poisoned")
 
 TAPS = Plan("taps")
+PLANS = ["taps", "one-pass row 128 rows 4", "three-pass row 32 radix 1 columns 32 rows 16"]
 
 
 def draw(
@@ -108,9 +109,7 @@ def test_columns_of_all_radices(radix: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize(
-    "plan", ["taps", "one-pass row 128 rows 4", "three-pass row 32 radix 1 columns 32 rows 16"]
-)
+@pytest.mark.parametrize("plan", PLANS)
 def test_half_precision_is_rounded_once(plan: str, dtype: torch.dtype) -> None:
     dy, inputs = draw((2, 1, 50), 50, dtype=dtype)
     needs = [True] * 5
@@ -124,12 +123,18 @@ def test_half_precision_is_rounded_once(plan: str, dtype: torch.dtype) -> None:
         assert ((x - exact_).abs() <= allowed * exact_.abs() + 2e-6 * exact_.abs().max()).all()
 
 
+@pytest.mark.parametrize("plan", PLANS)
+def test_gradients_share_no_memory(plan: str) -> None:
+    dy, inputs = draw((1, 2, 60), 60)
+    with paths.use(Plan.parse(plan)):
+        found = long_conv_gpu.backward(dy, *inputs, needs=[True] * 5)
+    assert len({x.untyped_storage().data_ptr() for x in found}) == 5
+
+
 @pytest.mark.parametrize(
     "needs", [[True, False, False, False, False], [False, True, False, True, True]]
 )
-@pytest.mark.parametrize(
-    "plan", ["taps", "one-pass row 128 rows 4", "three-pass row 32 radix 1 columns 32 rows 16"]
-)
+@pytest.mark.parametrize("plan", PLANS)
 def test_only_what_is_needed_is_made(plan: str, needs: list[bool]) -> None:
     dy, inputs = draw((1, 1, 60), 60)
     with paths.use(Plan.parse(plan)):
@@ -139,9 +144,7 @@ def test_only_what_is_needed_is_made(plan: str, needs: list[bool]) -> None:
         assert torch.equal(x, expected if needed else torch.empty(0))
 
 
-@pytest.mark.parametrize(
-    "plan", ["taps", "one-pass row 128 rows 4", "three-pass row 32 radix 1 columns 32 rows 16"]
-)
+@pytest.mark.parametrize("plan", PLANS)
 def test_streams_of_one_projection_without_gates(plan: str) -> None:
     dy, (u, k, *_) = draw((2, 3, 60), 60)
     inputs = [u.chunk(3, dim=1)[1], k[1:2], None, None, None]
@@ -156,9 +159,7 @@ def test_filters_shorter_than_the_input(plan: str, taps: int) -> None:
     check(*draw((1, 1, 500), taps), Plan.parse(plan))
 
 
-@pytest.mark.parametrize(
-    "plan", ["taps", "one-pass row 128 rows 4", "three-pass row 32 radix 1 columns 32 rows 16"]
-)
+@pytest.mark.parametrize("plan", PLANS)
 def test_spectra_made_before(plan: str) -> None:
     _, (u, k, skip, pre, post) = draw((1, 2, 60), 60)
     plan_ = Plan.parse(plan)

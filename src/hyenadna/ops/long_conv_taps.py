@@ -118,7 +118,8 @@ def backward(
         _sum(u, pre_gate, k, skip, dy, d_post, back=False)
     if needs[1] or needs[2]:
         dk = _filter_gradient(dy, post_gate, u, pre_gate, k.shape[1])
-    return du, dk, None if dk is None else dk[:, 0], d_pre, d_post
+    # A copy: gradients that share memory would be scaled twice by whoever clips them in place.
+    return du, dk, None if dk is None else dk[:, 0].clone(), d_pre, d_post
 
 
 def _sum(

@@ -89,7 +89,8 @@ def choose(u: Tensor, taps: int) -> Plan:
     if _forced:
         return _forced[-1]
     plan, reason = _plan(u.device, u.dtype, u.shape, taps)
-    announce(plan.path, str(plan), reason)
+    wait = "; its kernels are compiled the first time, for a minute or more" if plan.row else ""
+    announce(plan.path, str(plan), reason + wait)
     return plan
 
 
