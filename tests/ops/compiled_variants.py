@@ -79,9 +79,11 @@ VARIANTS: dict[str, Callable[[], None]] = {
     "long_conv taps fp32": partial(long_conv, 64, FP32),
     "long_conv 1024 bf16": partial(long_conv, 1024, BF16),
     "long_conv 4096 bf16": partial(long_conv, 4096, BF16),
-    # Columns of 112 and 256 points.
+    # Columns of 16, 112 and 256 points, rows of 1024 and 4096.
+    "long_conv 16384 bf16": partial(long_conv, 16_384, BF16),
     "long_conv 450000 bf16": partial(long_conv, 450_000, BF16),
     "long_conv 1000002 bf16": partial(long_conv, 1_000_002, BF16),
+    "long_conv 1000002 fp32": partial(long_conv, 1_000_002, FP32),
     "long_conv 1000002 bf16 batch": partial(long_conv, 1_000_002, BF16, batch=2),
     "long_conv 1000002 bf16 spectra": partial(spectra, 1_000_002),
 }
