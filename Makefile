@@ -28,7 +28,7 @@ check: $(VENV)/.dev
 
 # All that needs a GPU, with whatever Python has torch and triton there: PYTHON=python3 make gpu
 gpu:
-	PYTHONPATH=src $(PYTHON) -m pytest -m gpu tests/ops
+	PYTHONPATH=src $(PYTHON) -m pytest -n 8 -m gpu tests/ops
 	PYTHONPATH=src $(PYTHON) -m hyenadna doctor
 	PYTHONPATH=src $(PYTHON) -m hyenadna bench long-conv --against torch.fft --out results/bench/long_conv
 	PYTHONPATH=src $(PYTHON) -m hyenadna bench operators --out results/bench/operators
