@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -94,19 +94,13 @@ def long_conv(
     from hyenadna.bench.long_conv import LENGTHS, bench
     from hyenadna.bench.session import Options
     from hyenadna.bench.timing import Effort
-    from hyenadna.model.device import resolve_device
 
     options = Options(
-        device=resolve_device(device),
-        dtype=dtype and dtype.value,
-        batch=batch,
+        **_common(device, dtype, batch, threads, out),
         channels=widths,
         lengths=tokens or LENGTHS,
         effort=Effort(repeats, seconds),
-        threads=threads,
         against=against or (),
-        out=out,
-        command=_command(),
     )
     if tune:
         from hyenadna.bench.tuning import tune as tune_paths
@@ -140,19 +134,13 @@ def attention(
     from hyenadna.bench.long_conv import LENGTHS
     from hyenadna.bench.session import Options
     from hyenadna.bench.timing import Effort
-    from hyenadna.model.device import resolve_device
 
     options = Options(
-        device=resolve_device(device),
-        dtype=dtype and dtype.value,
-        batch=batch,
+        **_common(device, dtype, batch, threads, out),
         channels=widths,
         lengths=tokens or LENGTHS,
         effort=Effort(repeats, seconds),
-        threads=threads,
         limit=limit,
-        out=out,
-        command=_command(),
     )
     bench(options, typer.echo)
 
@@ -187,19 +175,13 @@ def model(
     from hyenadna.bench.model import bench
     from hyenadna.bench.session import Options
     from hyenadna.bench.timing import Effort
-    from hyenadna.model.device import resolve_device
 
     options = Options(
-        device=resolve_device(device),
-        dtype=dtype and dtype.value,
-        batch=batch,
+        **_common(device, dtype, batch, threads, out),
         channels=widths,
         lengths=tokens or MODEL_LENGTHS,
         effort=Effort(repeats, seconds),
-        threads=threads,
         limit=limit,
-        out=out,
-        command=_command(),
     )
     bench(options, typer.echo)
 
@@ -230,19 +212,13 @@ def operators(
     from hyenadna.bench.operators import bench
     from hyenadna.bench.session import Options
     from hyenadna.bench.timing import Effort
-    from hyenadna.model.device import resolve_device
 
     options = Options(
-        device=resolve_device(device),
-        dtype=dtype and dtype.value,
-        batch=batch,
+        **_common(device, dtype, batch, threads, out),
         channels=widths,
         lengths=tokens or LENGTHS,
         effort=Effort(repeats, seconds),
-        threads=threads,
         against=only or (),
-        out=out,
-        command=_command(),
     )
     bench(options, typer.echo)
 
@@ -260,5 +236,17 @@ def _integers(text: str | None) -> list[int]:
     return numbers
 
 
-def _command() -> list[str]:
-    return ["hyenadna", *sys.argv[1:]]
+def _common(
+    device: str, dtype: Precision | None, batch: int, threads: int | None, out: Path | None
+) -> dict[str, Any]:
+    """Return what all sessions take from the command line as it stands."""
+    from hyenadna.model.device import resolve_device
+
+    return {
+        "device": resolve_device(device),
+        "dtype": dtype and dtype.value,
+        "batch": batch,
+        "threads": threads,
+        "out": out,
+        "command": ["hyenadna", *sys.argv[1:]],
+    }

@@ -10,9 +10,9 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, scaled_dot_product_attention
+from torch.nn.functional import cross_entropy
 
-from hyenadna.bench.attention import ATTENTION, HEAD_WIDTH, Growth, flash_only
+from hyenadna.bench.attention import ATTENTION, HEAD_WIDTH, Growth, attend
 from hyenadna.bench.long_conv import OURS, row
 from hyenadna.bench.results import BEYOND_LIMIT, Row
 from hyenadna.bench.session import DTYPES, Case, Options, Session
@@ -38,9 +38,7 @@ class CausalAttention(nn.Module):
         """Map (B, L, D) to (B, L, D); position l sees positions 0..l only."""
         q, k, v = self.in_proj(x).unflatten(-1, (3, self.heads, HEAD_WIDTH)).unbind(2)
         q, k, v = (y.transpose(1, 2) for y in (q, k, v))  # (B, H, L, 64)
-        with flash_only(q):
-            mixed = scaled_dot_product_attention(q, k, v, is_causal=True)
-        y: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        y: Tensor = self.out_proj(attend(q, k, v).transpose(1, 2).flatten(2))
         return y
 
 
