@@ -23,6 +23,8 @@ from hyenadna.files import atomic_write
 from hyenadna.ops import long_conv_cpu
 
 TABLE = Path(__file__).with_name("paths.tsv")
+# Up to so many positions or taps, the sum itself costs less than transforms.
+FEW_POSITIONS, FEW_TAPS = 64, 32
 LONGEST_ROW, LONGEST = 4096, 1 << 20
 ROWS = (512, 1024, 2048, 4096)
 RADICES = (1, 2, 3, 4, 5, 7, 8, 16)
@@ -117,12 +119,10 @@ def announce(path: str, plan: str, reason: str) -> None:
 
 def rule(batch: int, channels: int, length: int, taps: int) -> Plan:
     """Return the plan for a size that was not measured."""
-    if length <= 64 or taps <= 32:
+    if length <= FEW_POSITIONS or taps <= FEW_TAPS:
         return Plan("taps")
     if length <= LONGEST_ROW:
-        row = max(128, 1 << (length - 1).bit_length())
-        threads = 128 if batch * channels >= 1024 else 32
-        return Plan("one-pass", row=row, rows=max(1, 16 * threads // row))
+        return _one_pass(length, 128 if batch * channels >= 1024 else 32)
     fits = [
         (16 * radix * row, -row, radix)
         for row in ROWS
@@ -135,22 +135,22 @@ def rule(batch: int, channels: int, length: int, taps: int) -> Plan:
 
 def candidates(length: int, taps: int) -> list[Plan]:
     """Return all plans worth timing for a size."""
-    if length <= 64 or taps <= 32:
+    if length <= FEW_POSITIONS or taps <= FEW_TAPS:
         return [Plan("taps")]
     plans = []
     if length <= LONGEST_ROW:
-        row = max(128, 1 << (length - 1).bit_length())
-        plans += [
-            Plan("one-pass", row=row, rows=max(1, 16 * threads // row))
-            for threads in (32, 64, 128, 256)
-            if 16 * threads >= row or threads == 32
-        ]
+        plans += [_one_pass(length, threads) for threads in (32, 64, 128, 256)]
     for row in ROWS:
         radix = next((r for r in RADICES if 16 * r * row >= length), None)
         if length >= LONGEST_ROW // 2 and radix:
             plans += [_three_pass(row, radix, threads) for threads in (256, 512)]
             plans += [_three_pass(row, radix, 256, scratch=scratch) for scratch in (16, 32)]
     return list(dict.fromkeys([*plans, Plan("torch.fft")]))
+
+
+def _one_pass(length: int, threads: int) -> Plan:
+    row = max(128, 1 << (length - 1).bit_length())
+    return Plan("one-pass", row=row, rows=max(1, 16 * threads // row))
 
 
 def _three_pass(row: int, radix: int, threads: int, scratch: int = 0) -> Plan:
@@ -166,7 +166,7 @@ def padded(radix: int) -> int:
 
 @contextmanager
 def use(plan: Plan) -> Iterator[None]:
-    """Take one plan for every call on a GPU, in this thread's tests and benchmarks."""
+    """Take one plan for every call on a GPU, on any thread: gradients have one of their own."""
     _forced.append(plan)
     try:
         yield
@@ -243,7 +243,7 @@ def _measured_or_by_rule(
         if row.device == device and row.dtype == dtype and (size := row.batch * row.channels)
     ]
     fitting = [entry for entry in near if entry[0] < 0.5 and _fits(entry[2].plan, length)]
-    if fitting and taps > 32:
+    if fitting and taps > FEW_TAPS:
         row = min(fitting, key=lambda entry: entry[:2])[2]
         return Plan.parse(row.plan), f"measured at length {row.length:,} on {row.measured_on}"
     return rule(batch, channels, length, taps), "by rule, nothing near was measured on this device"
@@ -258,7 +258,7 @@ def _not_on_kernels(device: torch.device, dtype: torch.dtype, taps: int, length:
     """Return why the kernels cannot run, empty if they can."""
     if dtype == torch.float64:
         return "the kernels compute in fp32, not in fp64"
-    if length > LONGEST and taps > 32:
+    if length > LONGEST and taps > FEW_TAPS:
         return f"longer than {LONGEST:,} positions"
     return _device_lacks(device)
 
