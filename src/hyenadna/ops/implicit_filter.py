@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from hyenadna.ops.precision import widened
+
 # Over the longest input, the slowest channel decays to 0.01 in 1.5 times its length and the
 # fastest in 0.3 times.
 DECAY_TARGET, SLOW_DECAY, FAST_DECAY = 1e-2, 1.5, 0.3
@@ -89,7 +91,7 @@ def implicit_filter_reference(
     if features is None:
         size = weights.first_weight.shape[1]
         features = positional_features(position, features=size, max_length=max_length)
-    last = _at_least_fp32(weights.last_weight)
+    last = widened(weights.last_weight)
     with torch.autocast(last.device.type, enabled=False):
         _, waves = _hidden(_in_fp64(weights), features.double())
         window = _window(position, last, max_length=max_length, shift=shift)
@@ -146,7 +148,7 @@ def _check(weights: FilterWeights, length: int, max_length: int) -> None:
 
 def _forward(*arguments: Any) -> Tensor:
     *given, length, max_length, shift = arguments
-    weights, last = _in_fp64(FilterWeights(*given)), _at_least_fp32(given[4])
+    weights, last = _in_fp64(FilterWeights(*given)), widened(given[4])
     k = last.new_empty(last.shape[0], length)
     # Autocast reaches into operators, and would narrow the products to half precision.
     with torch.autocast(k.device.type, enabled=False):
@@ -159,7 +161,7 @@ def _forward(*arguments: Any) -> Tensor:
 
 def _backward(dk: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
     *given, length, max_length, shift = arguments
-    weights, last = _in_fp64(FilterWeights(*given)), _at_least_fp32(given[4])
+    weights, last = _in_fp64(FilterWeights(*given)), widened(given[4])
     sums = [torch.zeros_like(x) for x in weights]
     with torch.autocast(dk.device.type, enabled=False):
         for block, position in _blocks(length, dk.device):
@@ -234,10 +236,6 @@ def _in_fp64(weights: FilterWeights) -> FilterWeights:
     return FilterWeights(*(x.double() for x in weights))
 
 
-def _at_least_fp32(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
 def _has_kernels(weights: FilterWeights) -> bool:
     """Whether kernels compute this: in fp32, by products that older GPUs do not have."""
     fits = weights.first_weight.shape[0] <= MOST_HIDDEN and torch.version.hip is None
@@ -274,7 +272,7 @@ def _backward_cuda(dk: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
 
 def _fake(*arguments: Any) -> Tensor:
     last, length = arguments[4], arguments[6]
-    return _at_least_fp32(last).new_empty(last.shape[0], length)
+    return widened(last).new_empty(last.shape[0], length)
 
 
 def _fake_backward(dk: Tensor, *arguments: Any) -> tuple[Tensor, ...]:

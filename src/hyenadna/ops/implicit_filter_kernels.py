@@ -23,6 +23,7 @@ import triton.language as tl
 from torch import Tensor
 
 from hyenadna.ops.implicit_filter import FilterWeights, band_frequencies, decay_rates
+from hyenadna.ops.launch import OPTIONS, on_device_of, rowwise
 
 # Programs that share the positions in a backward pass, and so partial sums of each weight's
 # gradient: some two a multiprocessor, and as many on every GPU, so that sums keep their order.
@@ -274,7 +275,7 @@ def forward(weights: FilterWeights, *, length: int, max_length: int, shift: floa
     blocks, steps = triton.cdiv(length, 64), triton.cdiv(channels, 32)
     groups = min(steps, triton.cdiv(ENOUGH_PROGRAMS, blocks))
     span = 32 * triton.cdiv(steps, groups)
-    with torch.cuda.device_of(last):
+    with on_device_of(last):
         forward_kernel[(blocks, triton.cdiv(channels, span))](
             k, *weights, *_tables(weights, max_length), length, channels,
             len(weights.inner_weights), max_length - 1.0, shift, span,
@@ -287,7 +288,7 @@ def backward(
     dk: Tensor, weights: FilterWeights, *, length: int, max_length: int, shift: float
 ) -> FilterWeights:
     """Return the gradient of each weight in fp32, in a fixed order of sums."""
-    dk = dk if dk.stride(1) == 1 else dk.contiguous()
+    dk = rowwise(dk)
     weights = _plain(weights)
     layers, (channels, hidden) = len(weights.inner_weights), weights.last_weight.shape
     rates, turns = _tables(weights, max_length)
@@ -295,7 +296,7 @@ def backward(
     programs = min(triton.cdiv(length, 32), MOST_PROGRAMS)
     dh = dk.new_empty(hidden, length, dtype=torch.float32)
     *below, last, freq = weights
-    with torch.cuda.device_of(dk):
+    with on_device_of(dk):
         d_last = last.new_zeros(programs, channels, hidden)
         last_backward_kernel[(programs,)](
             dk, dh, d_last, *weights, rates, turns, length, channels, layers, end, shift,
@@ -329,6 +330,7 @@ def _shape(weights: FilterWeights) -> dict[str, Any]:
         "FP": max(16, triton.next_power_of_2(hidden)),
         "E": features,
         "EP": max(16, triton.next_power_of_2(features + 1)),
+        **OPTIONS,
     }
 
 

@@ -1,5 +1,8 @@
 """What launches of kernels share."""
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -15,6 +18,17 @@ def fresh(like: Tensor) -> Tensor:
 def fresh_if(needed: bool, like: Tensor | None) -> Tensor | None:
     """Return memory for a gradient if it is asked for."""
     return fresh(like) if needed and like is not None else None
+
+
+def rowwise(x: Any) -> Any:
+    """Return a tensor with its positions side by side, as kernels read them, and None as None."""
+    return x if x is None or x.stride(-1) == 1 else x.contiguous()
+
+
+def on_device_of(x: Tensor) -> AbstractContextManager[None]:
+    """Launch where x is, which need not be the current device; means nothing on a CPU."""
+    guard: AbstractContextManager[None] = torch.cuda.device_of(x)  # type: ignore[no-untyped-call]
+    return guard
 
 
 def optional(x: Tensor | None, stand_in: Tensor) -> Tensor:

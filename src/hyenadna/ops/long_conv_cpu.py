@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.fft import fft, irfft, rfft
 
+from hyenadna.ops.precision import wide, widened
+
 # Numbers that a block transforms at a time, such that they and their spectra stay in cache.
 BLOCK_ELEMENTS = 1 << 19
 # Up to so many elements of the input, `composed` is faster than a registered operator.
@@ -45,9 +47,9 @@ def composed(
     length = u.shape[-1]
     n = _padded_length(length)
     v = _gated(u, pre_gate)
-    y = irfft(rfft(v, n) * rfft(_wide(k), n), n)[..., :length]
+    y = irfft(rfft(v, n) * rfft(widened(k), n), n)[..., :length]
     if skip is not None:
-        y = torch.addcmul(y, v, _wide(skip)[:, None])
+        y = torch.addcmul(y, v, widened(skip)[:, None])
     return _gated(y, post_gate).to(u.dtype)
 
 
@@ -63,7 +65,7 @@ def forward(
         return rows[:batch].mul_(rows[batch])
 
     y = torch.empty_like(u, memory_format=torch.contiguous_format)
-    transform = _transform(length, _widened(u.dtype), u.device)
+    transform = _transform(length, wide(u.dtype), u.device)
     for block, work in _blocks(transform, batch + 1, u):
         _fill(work[0, :batch], u, pre_gate, block)
         _fill_filter(work[0, batch], k, block)
@@ -99,7 +101,7 @@ def backward(
         0 if d_post.numel() else batch if du.numel() or d_pre.numel() else 2 * batch,
         2 * batch + (dk.numel() > 0),
     )
-    transform = _transform(length, _widened(u.dtype), u.device)
+    transform = _transform(length, wide(u.dtype), u.device)
     for block, work in _blocks(transform, 2 * batch + 1, u):
         _fill(work[0, :batch], u, pre_gate, block)
         _fill(work[0, batch : 2 * batch], dy, post_gate, block)
@@ -130,8 +132,8 @@ def _backward_at_once(
     length = u.shape[-1]
     n = _padded_length(length)
     v, g = _gated(u, pre_gate), _gated(dy, post_gate)
-    v_f, g_f, k_f = rfft(v, n), rfft(g, n), rfft(_wide(k), n)
-    weight = None if skip is None else _wide(skip)[:, None]
+    v_f, g_f, k_f = rfft(v, n), rfft(g, n), rfft(widened(k), n)
+    weight = None if skip is None else widened(skip)[:, None]
     dk = dskip = d_pre = d_post = None
     if needs[1]:
         dk = irfft((v_f.conj_physical() * g_f).sum(0), n)[:, : k.shape[1]]
@@ -156,7 +158,7 @@ def _backward_at_once(
 @torch.no_grad()
 def spectrum(k: Tensor, length: int) -> Tensor:
     """Return the frequency response (D, F) that `forward` finds for inputs of `length` tokens."""
-    transform = _transform(length, _widened(k.dtype), k.device)
+    transform = _transform(length, wide(k.dtype), k.device)
     responses = []
     for block, work in _blocks(transform, 1, k[None]):
         _fill_filter(work[0, 0], k[:, :length], block)
@@ -175,7 +177,7 @@ def forward_with_spectrum(
     """Return what `forward` does for the filter that `spectrum` (D, F) came from."""
     batch, _, length = u.shape
     y = torch.empty_like(u, memory_format=torch.contiguous_format)
-    transform = _transform(length, _widened(u.dtype), u.device)
+    transform = _transform(length, wide(u.dtype), u.device)
     responses = spectrum.view(-1, *transform.grid)
     for block, work in _blocks(transform, batch, u):
         response = responses[block]
@@ -355,7 +357,7 @@ def _transform(length: int, dtype: torch.dtype, device: torch.device) -> _Transf
 
 def _blocks(transform: _Transform, rows: int, like: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Cut the channels of (B, D, L) into blocks; give each work space (planes, R, block, width)."""
-    channels, dtype = like.shape[1], _widened(like.dtype)
+    channels, dtype = like.shape[1], wide(like.dtype)
     size = max(1, min(channels, BLOCK_ELEMENTS // (rows * transform.width)))
     shape = (transform.planes, rows, size, transform.width)
     work = torch.zeros(shape, dtype=dtype, device=like.device)
@@ -390,7 +392,7 @@ def _add_skip(
     """
     if skip is not None:
         v = _gated(_channels(x, block), _channels(gate, block))
-        rows[..., : x.shape[-1]].addcmul_(v, _wide(_channels(skip, block))[:, None])
+        rows[..., : x.shape[-1]].addcmul_(v, widened(_channels(skip, block))[:, None])
 
 
 def _write(y: Tensor, x: Tensor, gate: Tensor | None, block: slice) -> None:
@@ -417,12 +419,4 @@ def _channels(x: Any, block: slice) -> Any:
 
 
 def _gated(x: Tensor, gate: Tensor | None) -> Tensor:
-    return _wide(x) if gate is None else _wide(x) * _wide(gate)
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
-
-
-def _widened(dtype: torch.dtype) -> torch.dtype:
-    return dtype if dtype is torch.float64 else torch.float32
+    return widened(x) if gate is None else widened(x) * widened(gate)

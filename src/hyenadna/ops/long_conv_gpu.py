@@ -1,14 +1,13 @@
 """Long convolution on a GPU: the path chosen for a size, or torch.fft where no kernel runs."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from hyenadna.ops import long_conv_cpu, paths
+from hyenadna.ops.launch import on_device_of, rowwise
 from hyenadna.ops.paths import Plan
 
 
@@ -21,8 +20,8 @@ def forward(
     plan = paths.choose(u, k.shape[1])
     if plan.path == "torch.fft":
         return long_conv_cpu.forward(u, k, skip, pre_gate, post_gate)
-    u, k, pre_gate, post_gate = map(_rowwise, (u, k, pre_gate, post_gate))
-    with _on(u.device):
+    u, k, pre_gate, post_gate = map(rowwise, (u, k, pre_gate, post_gate))
+    with on_device_of(u):
         y: Tensor = _kernels(plan).forward(u, k, skip, pre_gate, post_gate, plan)
     return y
 
@@ -42,8 +41,8 @@ def backward(
     plan = paths.choose(u, k.shape[1])
     if not u.numel() or plan.path == "torch.fft":
         return long_conv_cpu.backward(dy, *inputs, needs=needs)
-    dy, u, k, pre_gate, post_gate = map(_rowwise, (dy, u, k, pre_gate, post_gate))
-    with _on(u.device):
+    dy, u, k, pre_gate, post_gate = map(rowwise, (dy, u, k, pre_gate, post_gate))
+    with on_device_of(u):
         gradients = _kernels(plan).backward(dy, u, k, skip, pre_gate, post_gate, plan, needs=needs)
     return tuple(
         gradient.to(x.dtype) if x is not None and needed else dy.new_empty(0)
@@ -53,8 +52,8 @@ def backward(
 
 def spectrum(k: Tensor, plan: Plan) -> Tensor:
     """Return the spectra of filters (D, K) as the kernels of a plan read them."""
-    with _on(k.device):
-        z: Tensor = _kernels(plan).spectrum(_rowwise(k), plan)
+    with on_device_of(k):
+        z: Tensor = _kernels(plan).spectrum(rowwise(k), plan)
     return z
 
 
@@ -67,8 +66,8 @@ def forward_with_spectrum(
     plan: Plan,
 ) -> Tensor:
     """Return y (B, D, L) in u's dtype from a `spectrum` of the same plan."""
-    u, pre_gate, post_gate = map(_rowwise, (u, pre_gate, post_gate))
-    with _on(u.device):
+    u, pre_gate, post_gate = map(rowwise, (u, pre_gate, post_gate))
+    with on_device_of(u):
         y: Tensor = _kernels(plan).forward(u, spectrum, skip, pre_gate, post_gate, plan)
     return y
 
@@ -86,13 +85,3 @@ def _kernels(plan: Plan) -> ModuleType:
     from hyenadna.ops import long_conv_three_pass
 
     return long_conv_three_pass
-
-
-def _rowwise(x: Any) -> Any:
-    """Return x with its positions side by side, as kernels read them."""
-    return x if x is None or x.stride(-1) == 1 else x.contiguous()
-
-
-def _on(device: torch.device) -> AbstractContextManager[object]:
-    """Launch on the device of the tensors, which need not be the current one."""
-    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d
 
+from hyenadna.ops.precision import wide
+
 MOST_TAPS = 8
 
 # Elements of a stream that a CPU takes at a time, so that what it makes of them stays in cache.
@@ -98,8 +100,8 @@ def _backward(
 def _streams(projected: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Return the streams (B, 3, D, L), and their taps, each bias after them, (3, D, K + 1)."""
     batch, channels, length = projected.shape
-    wide = torch.promote_types(projected.dtype, torch.float32)
-    filters = torch.cat((weight[:, 0].to(wide), bias[:, None].to(wide)), dim=1)
+    dtype = wide(projected.dtype)
+    filters = torch.cat((weight[:, 0].to(dtype), bias[:, None].to(dtype)), dim=1)
     streams = projected.view(batch, 3, channels // 3, length)
     return streams, filters.view(3, channels // 3, -1)
 

@@ -15,6 +15,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from hyenadna.ops.launch import OPTIONS, on_device_of, rowwise
+
 THREADS = 128
 # Programs of the backward kernel that fill a device a few times over. Beyond, each takes more
 # positions instead: sums over its threads, for the weights, cost about as much as T * V positions.
@@ -253,12 +255,12 @@ def backward_kernel(
 
 def forward(projected: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Return post_gate and gated, each (B, D, L); arguments as in `ops.short_conv`."""
-    projected = _with_rows(projected)
+    projected = rowwise(projected)
     batch, channels, length = projected.shape
     post, gated = (projected.new_empty(batch, channels // 3, length) for _ in range(2))
     shape = _shape(projected, weight)
     blocks = triton.cdiv(length, shape["T"] * shape["V"])
-    with torch.cuda.device_of(projected):
+    with on_device_of(projected):
         forward_kernel[(batch * channels // 3 * blocks,)](
             projected, weight.contiguous(), bias.contiguous(), post, gated,
             *projected.stride()[:2], channels // 3, length, blocks, **shape,
@@ -270,7 +272,7 @@ def backward(
     d_post: Tensor, d_gated: Tensor, projected: Tensor, weight: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of projected, weight and bias; the last two summed in a fixed order."""
-    d_post, d_gated, projected = map(_with_rows, (d_post, d_gated, projected))
+    d_post, d_gated, projected = map(rowwise, (d_post, d_gated, projected))
     batch, channels, length = projected.shape
     taps, rows = weight.shape[-1], batch * channels // 3
     shape = _shape(projected, weight, d_post, d_gated)
@@ -279,7 +281,7 @@ def backward(
     blocks = triton.cdiv(blocks, steps)
     dx = projected.new_empty(projected.shape)
     partial = projected.new_empty(batch * blocks, channels, taps + 1, dtype=torch.float32)
-    with torch.cuda.device_of(projected):
+    with on_device_of(projected):
         backward_kernel[(rows * blocks,)](
             d_post, d_gated, projected, weight.contiguous(), bias.contiguous(), dx, partial,
             *d_post.stride()[:2], *d_gated.stride()[:2], *projected.stride()[:2],
@@ -288,11 +290,6 @@ def backward(
     sums = partial.sum(0)
     d_weight = weight.new_empty(weight.shape).copy_(sums[:, None, :taps])
     return dx, d_weight, bias.new_empty(bias.shape).copy_(sums[:, taps])
-
-
-def _with_rows(x: Tensor) -> Tensor:
-    """Copy x if its positions do not lie side by side."""
-    return x if x.stride(-1) == 1 else x.contiguous()
 
 
 def _shape(projected: Tensor, weight: Tensor, *others: Tensor) -> dict[str, int]:
@@ -311,4 +308,5 @@ def _shape(projected: Tensor, weight: Tensor, *others: Tensor) -> dict[str, int]
         "V": vector,
         "ALIGN": align,
         "num_warps": threads // 32,
+        **OPTIONS,
     }
