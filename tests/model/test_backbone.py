@@ -2,6 +2,7 @@
 
 import copy
 import math
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 from hyenadna.errors import InputError
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
+from hyenadna.ops import long_conv_cpu
 from hyenadna.settings import read_yaml
 
 MODELS = Path(__file__).parents[2] / "config" / "models"
@@ -70,7 +72,8 @@ def test_parameters_are_as_many_as_measured(name: str) -> None:
 
 
 def test_every_model_size_has_its_measured_count() -> None:
-    assert {path.stem for path in MODELS.glob("*.yaml")} == {*PARAMETERS, "demo"}
+    mixers = {path.stem: read_yaml(ModelConfig, path).mixer for path in MODELS.glob("*.yaml")}
+    assert {name for name, mixer in mixers.items() if mixer == "hyena"} == {*PARAMETERS, "demo"}
 
 
 def test_names_are_those_of_the_released_checkpoints() -> None:
@@ -180,6 +183,92 @@ def test_recomputing_blocks_keeps_less_for_the_backward_pass(model: HyenaDNA) ->
     assert kept[1] < kept[0] / 4
 
 
+def gradients_of_steps(network: HyenaDNA, *, length: int | None) -> dict[str, Tensor | None]:
+    """Gradients after two micro-batches, within `shared_filters(length)` if one is given."""
+    network.zero_grad()
+    torch.manual_seed(1)  # for dropout
+    with nullcontext() if length is None else network.shared_filters(length):
+        for seed in range(2):
+            network(draw_ids(2, 65, seed)).logsumexp(-1).sum().backward()
+    return {name: p.grad for name, p in network.named_parameters()}
+
+
+@pytest.mark.parametrize("length", [65, 130])
+@pytest.mark.parametrize("recompute", [False, True])
+def test_shared_filters_give_the_same_gradients(
+    model: HyenaDNA, recompute: bool, length: int
+) -> None:
+    network = HyenaDNA(CONFIG.replace(checkpoint_blocks=recompute)).double().train()
+    network.load_state_dict(model.state_dict())
+    expected = gradients_of_steps(network, length=None)
+    torch.testing.assert_close(gradients_of_steps(network, length=length), expected)
+
+
+def test_shared_filters_are_evaluated_once(
+    model: HyenaDNA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = HyenaDNA(CONFIG.replace(checkpoint_blocks=True)).train()
+    calls: list[None] = []
+    for block in network.backbone.layers:
+        weights = block.mixer.filter_fn._weights
+        monkeypatch.setattr(
+            block.mixer.filter_fn,
+            "_weights",
+            lambda weights=weights: (calls.append(None), weights())[1],
+        )
+    gradients_of_steps(network, length=65)
+    assert len(calls) == CONFIG.n_layer
+    network(draw_ids(1, 20))
+    assert len(calls) == 2 * CONFIG.n_layer
+
+
+def test_shared_filters_cannot_be_shared_again(model: HyenaDNA) -> None:
+    with model.shared_filters(65):
+        with pytest.raises(RuntimeError, match="shared already"), model.shared_filters(65):
+            pass
+        model(draw_ids(1, 65))
+    with model.shared_filters(65):
+        model(draw_ids(1, 65))
+
+
+def test_inputs_longer_than_shared_filters_are_refused(model: HyenaDNA) -> None:
+    with (
+        pytest.raises(ValueError, match="shared at positions 0 to 65, got 0 to 66"),
+        model.shared_filters(65),
+    ):
+        model(draw_ids(1, 66))
+    model(draw_ids(1, 66))
+
+
+@pytest.fixture
+def convolutions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows by the length of each long convolution that an operator computes."""
+    monkeypatch.setattr(long_conv_cpu, "COMPOSED_ELEMENTS", 0)
+    lengths: list[int] = []
+    forward = long_conv_cpu.forward
+
+    def counted(u: Tensor, *others: Tensor | None) -> Tensor:
+        lengths.append(u.shape[-1])
+        return forward(u, *others)
+
+    monkeypatch.setattr(long_conv_cpu, "forward", counted)
+    return lengths
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_kept_convolutions_are_not_computed_again(
+    model: HyenaDNA, convolutions: list[int], keep: bool
+) -> None:
+    network = HyenaDNA(CONFIG.replace(checkpoint_blocks=True, keep_convolutions=keep))
+    network.load_state_dict(model.state_dict())
+    ids = draw_ids(2, 65)
+    network.eval()(ids).logsumexp(-1).sum().backward()
+    assert len(convolutions) == (1 if keep else 2) * CONFIG.n_layer
+    model(ids).logsumexp(-1).sum().backward()
+    for mine, plain in zip(network.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, plain.grad, rtol=0, atol=0)
+
+
 def test_residual_stream_is_fp32_under_autocast(model: HyenaDNA) -> None:
     seen = residual_dtypes(model)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -243,6 +332,7 @@ def test_output_layer_is_the_embedding_unless_untied() -> None:
     [
         ({"hyena_order": 3}, "hyena_order: must be 2"),
         ({"emb_dim": 4}, "emb_dim: must be odd"),
+        ({"keep_convolutions": True}, "keep_convolutions says what checkpoint_blocks"),
         ({"max_seq_len": 1}, "max_seq_len: .*greater than or equal to 2"),
         ({"embed_dropout": 1.0}, "embed_dropout: .*less than 1"),
         ({"l_max": 1026}, "unknown key 'l_max'"),

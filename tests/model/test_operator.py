@@ -78,6 +78,16 @@ def test_training_keeps_no_spectrum(mixer: HyenaOperator) -> None:
     assert mixer._spectrum is None
 
 
+def test_setting_evaluation_again_keeps_the_spectrum(
+    mixer: HyenaOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = evaluations(mixer, monkeypatch)
+    with torch.no_grad():
+        for _ in range(2):
+            mixer.eval()(torch.randn(1, 20, 6))
+    assert lengths == [20]
+
+
 def test_inference_can_be_compiled_whole(mixer: HyenaOperator) -> None:
     x = torch.randn(1, 40, 6)
     compiled = torch.compile(mixer, fullgraph=True, backend="aot_eager")

@@ -143,6 +143,21 @@ def test_blocks_of_positions_equal_all_at_once(monkeypatch: pytest.MonkeyPatch) 
     torch.testing.assert_close(torch.autograd.grad(blocked.square().sum(), weights), gradients)
 
 
+@pytest.mark.parametrize("composed", [0, 1 << 14])
+def test_positions_from_a_start_on_are_that_part_of_the_filter(
+    composed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = trainable(draw(3, 8, 2, 5), torch.float64)
+    options: dict[str, Any] = {"max_length": 77, "shift": 0.05}
+    whole = implicit_filter(weights, length=77, **options)[:, 20:70]
+    gradients = torch.autograd.grad(whole.square().sum(), weights)
+    monkeypatch.setattr(module, "COMPOSED_POSITIONS", composed)
+    monkeypatch.setattr(module, "BLOCK_POSITIONS", 16)
+    part = implicit_filter(weights, length=50, start=20, **options)
+    torch.testing.assert_close(part, whole)
+    torch.testing.assert_close(torch.autograd.grad(part.square().sum(), weights), gradients)
+
+
 def test_given_features_take_the_place_of_the_formula() -> None:
     weights, options = case("below a block")
     position = torch.arange(options["length"])
@@ -168,10 +183,10 @@ def test_autocast_does_not_narrow_the_filter() -> None:
 
 def test_operators_are_registered_as_torch_expects() -> None:
     weights, options = case("below a block")
-    arguments = (*trainable(weights, torch.float32), *options.values())
+    arguments = (*trainable(weights, torch.float32), *options.values(), 3)
     torch.library.opcheck(torch.ops.hyenadna.implicit_filter.default, arguments)
     dk = torch.randn(5, options["length"])
-    arguments = (dk, *(x.detach() for x in weights), *options.values())
+    arguments = (dk, *(x.detach() for x in weights), *options.values(), 3)
     torch.library.opcheck(torch.ops.hyenadna.implicit_filter_backward.default, arguments)
 
 
@@ -195,7 +210,10 @@ def test_weights_of_other_shapes_are_refused() -> None:
             implicit_filter(wrong, length=5, max_length=7, shift=0.0)
 
 
-@pytest.mark.parametrize(("length", "max_length"), [(0, 7), (8, 7), (1, 1)])
-def test_lengths_that_do_not_fit_are_refused(length: int, max_length: int) -> None:
+@pytest.mark.parametrize(
+    ("start", "length", "max_length"), [(0, 0, 7), (0, 8, 7), (0, 1, 1), (3, 5, 7), (-1, 1, 7)]
+)
+def test_lengths_that_do_not_fit_are_refused(start: int, length: int, max_length: int) -> None:
+    options = {"start": start, "length": length, "max_length": max_length}
     with pytest.raises(ValueError, match="takes length from 1 to max_length"):
-        implicit_filter(draw(3, 8, 2, 5), length=length, max_length=max_length, shift=0.0)
+        implicit_filter(draw(3, 8, 2, 5), shift=0.0, **options)

@@ -9,6 +9,7 @@ from test_implicit_filter import (
     draw,
     error,
     exact,
+    gradient_of_taps,
     original,
     trainable,
     with_gradients,
@@ -43,6 +44,19 @@ def test_the_longest_filter_keeps_its_precision() -> None:
     k = implicit_filter(weights, **options)
     expected = implicit_filter_reference(FilterWeights(*(x.double() for x in weights)), **options)
     assert error(k, expected) < 1e-5
+
+
+def test_positions_from_a_start_on_are_that_part_of_the_filter() -> None:
+    weights, options = cases(128, 100_003)
+    whole = trainable(weights, torch.float32)
+    k = implicit_filter(whole, **options)[:, 75_001:]
+    dk = gradient_of_taps(k)
+    expected = torch.autograd.grad(k, whole, dk)
+    options["length"] -= 75_001
+    part = implicit_filter(whole, **options, start=75_001)
+    torch.testing.assert_close(part, k)
+    for x, like in zip(torch.autograd.grad(part, whole, dk), expected, strict=True):
+        assert error(x, like) < 1e-5
 
 
 @pytest.mark.parametrize("hidden", [16, 20, 32])

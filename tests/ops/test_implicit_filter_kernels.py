@@ -70,6 +70,23 @@ def test_programs_that_share_the_positions_sum_up(monkeypatch: pytest.MonkeyPatc
     check(by_kernels(weights, options), weights, options)
 
 
+@pytest.mark.usefixtures("poisoned")
+def test_positions_from_a_start_on_are_that_part_of_the_filter() -> None:
+    """Their gradients are those of the whole filter where no other tap counts."""
+    weights, options = case("two taps")
+    options["length"], start = 131, 70
+    whole = kernels.forward(weights, **options)
+    dk = gradient_of_taps(whole)
+    dk[:, :start] = 0
+    expected = kernels.backward(dk, weights, **options)
+    options["length"] -= start
+    part = kernels.forward(weights, **options, start=start)
+    gradients = kernels.backward(dk[:, start:], weights, **options, start=start)
+    torch.testing.assert_close(part, whole[:, start:])
+    for x, like in zip(gradients, expected, strict=True):
+        assert error(x, like) < 1e-5
+
+
 def test_gradients_of_taps_are_taken_as_they_lie() -> None:
     weights, options = case("below a block")
     dk = gradient_of_taps(torch.empty(5, 31))

@@ -1,5 +1,6 @@
 """A results tree as a finished demo run leaves it, in miniature, for the report to read."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,6 +82,7 @@ def tree() -> SimpleNamespace:
         whole=write_results,
         run=write_run,
         pretraining=write_pretraining,
+        contexts=write_contexts,
         benchmark=write_benchmark,
         biotypes=write_biotypes,
         bench=write_bench,
@@ -109,11 +111,13 @@ def write_results(root: Path) -> Path:
     write_pretraining(root)
     for name, benchmark in BENCHMARKS.items():
         write_benchmark(root, name, benchmark)
+    write_contexts(root)
     write_biotypes(root)
     write_genomes(root)
     write_timings(root)
     write_bench(root / "bench/long_conv", timed("long_conv"))
     write_bench(root / "bench/attention", timed("attention"))
+    write_bench(root / "bench/model", timed("model"))
     return root
 
 
@@ -172,6 +176,28 @@ def write_pretraining(root: Path) -> None:
         seconds=218.0,
         command="hyenadna pretrain --model config/models/tiny-demo.yaml --seed 0",
     )
+
+
+def write_contexts(root: Path, contexts: tuple[int, ...] = (64, 256, 1024)) -> None:
+    """Write what a model and its Transformer reach at each context."""
+    for model, mixer, worst in ((MODEL, "hyena", 1.95), ("tiny-transformer", "attention", 1.97)):
+        rows: list[tuple[int, str, str, float]] = []
+        table = ["context\tfirst\tlast\tbases\tbits"]
+        for context in contexts:
+            scores = prediction(0, "test", worst - 0.01 * np.log2(context / 64))
+            rows += [
+                (step, split, f"context{context}.{name}", of) for step, split, name, of in scores
+            ]
+            edges = [0, *(1 << power for power in range(context.bit_length()))]
+            for first, end in itertools.pairwise(edges):
+                bits = worst + 0.05 - 0.01 * np.log2(end)
+                bases = 3000 * (end - first)
+                table.append(f"{context}\t{first}\t{end - 1}\t{bases}\t{bases * bits:.8g}")
+        rows += [(0, "test", f"markov{k}.perplexity", 2**of) for k, of in enumerate(MARKOV_BITS)]
+        directory = write_run(
+            root / "context" / model / GENOME / "seed0", rows, stage="context", seed=0, mixer=mixer
+        )
+        (directory / "positions.tsv").write_text("\n".join(table) + "\n")
 
 
 def prediction(step: int, split: str, bits: float) -> list[tuple[int, str, str, float]]:
@@ -306,6 +332,11 @@ def write_timings(root: Path) -> None:
 MEASURED = {
     "long_conv": {"hyenadna": (1e-6, 1.05), "torch.fft": (2e-6, 1.1)},
     "attention": {"scaled_dot_product_attention": (1e-9, 2.0)},
+    "model": {
+        "hyenadna": (1e-5, 1.02),
+        "hyenadna with torch.fft": (1.2e-5, 1.03),
+        "Transformer": (2e-7, 1.6),
+    },
 }
 """Seconds of a forward pass at length 1 and the exponent of its growth."""
 
@@ -314,7 +345,7 @@ def timed(operation: str, lengths: tuple[int, ...] = (1024, 4096, 16384)) -> lis
     """Return the measurements of an operation and of one alternative that is not installed."""
     rows = []
     for direction, factor in {"forward": 1.0, "forward+backward": 3.0}.items():
-        for length in lengths:
+        for length in lengths if (operation, direction) != ("model", "forward") else ():
             of = {
                 name: factor * seconds * length**slope
                 for name, (seconds, slope) in MEASURED[operation].items()
@@ -322,6 +353,9 @@ def timed(operation: str, lengths: tuple[int, ...] = (1024, 4096, 16384)) -> lis
             for name, median in of.items():
                 row = measurement(operation, name, direction, length, median)
                 row["ratio_to_plain"] = 0.5
+                if operation == "model":
+                    row |= {"path": "SDPA" if name == "Transformer" else "", "channels": 128}
+                    row["peak_bytes"] = 5000 * length * (1 if row["path"] else 2)
                 if operation == "long_conv":
                     row["path"] = "real" if name == "hyenadna" else ""
                     row |= {"fraction_of_bound": 0.125, "ratio_to_plain": of["torch.fft"] / median}
@@ -363,10 +397,10 @@ def write_bench(directory: Path, rows: list[dict[str, Any]], **info: Any) -> Pat
     directory.mkdir(parents=True, exist_ok=True)
     lines = ["\t".join(rows[0]), *("\t".join(map(str, row.values())) for row in rows)]
     (directory / "measurements.tsv").write_text("\n".join(lines) + "\n")
-    shared = {"dtype": "fp32", "batch": 1, "channels": 64, "low_length": 1024}
+    shared = {"dtype": "fp32", "batch": 1, "low_length": 1024, "high_length": 16384}
     slopes = [
         {"operation": operation, "implementation": name, "direction": direction, "slope": slope}
-        | {**shared, "high_length": 16384}
+        | {**shared, "channels": 128 if operation == "model" else 64}
         for operation, of in MEASURED.items()
         for name, (_, slope) in of.items()
         for direction in ("forward", "forward+backward")

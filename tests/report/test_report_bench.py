@@ -16,8 +16,9 @@ from hyenadna.report.reading import read
 SDPA = "scaled_dot_product_attention"
 
 
-def only(root) -> Comparison:
-    (comparison,) = comparisons(read(root).bench)
+def only(root, *, of_network: bool = False) -> Comparison:
+    found = comparisons(read(root).bench)
+    (comparison,) = (of for of in found if of.setting.of_network == of_network)
     return comparison
 
 
@@ -145,6 +146,43 @@ def test_the_figure_is_told_in_words_with_device_and_versions(finished):
     assert "fitted over 1,024 to 16,384." in figure.caption
 
 
+def test_a_network_is_compared_with_the_transformer_in_time_and_memory(finished):
+    table = bench_tables.costs(only(finished, of_network=True))
+    assert table.title == "A training step by length: batch 1, 128 channels, fp32"
+    assert rows(table)[0] == ["1,024", "hyenadna", "–", "35.3 ms", "1.11×", "10 MB", "0.50×"]
+    assert rows(table)[2] == ["1,024", "Transformer", "SDPA", "39.3 ms", "1.00×", "5 MB", "1.00×"]
+    assert [row[0] for row in rows(table)] == ["1,024"] * 3 + ["4,096"] * 3 + ["16,384"] * 3
+
+
+def test_a_network_whose_transformer_has_no_time_has_no_ratio(tmp_path, tree):
+    measured = tree.timed("model", (1024,))
+    late = {"median_seconds": "", "peak_bytes": "", "status": "beyond the time limit"}
+    late_rows = [row | (late if row["path"] == "SDPA" else {}) for row in measured]
+    tree.bench(tmp_path / "bench/model", late_rows)
+    table = rows(bench_tables.costs(only(tmp_path, of_network=True)))
+    assert table[0][4:] == ["–", "10 MB", "–"]
+    assert table[2][3:] == ["beyond the time limit", "–", "–", "–"]
+
+
+def test_times_of_networks_and_of_operations_have_figures_of_their_own(finished):
+    with style():
+        found = {of.name: of for of in by_length(comparisons(read(finished).bench))}
+    assert set(found) == {"cost-by-length", "training-step-by-length"}
+    svg = found["training-step-by-length"].svg
+    assert svg.count(">Transformer (1.60)</text>") == 1  # with time, its slope
+    assert svg.count(">Transformer</text>") == 1  # with memory
+    assert "torch.fft (1.03)" in svg
+    assert "SDPA" not in found["cost-by-length"].svg
+
+
+def test_networks_without_memory_have_one_panel(tmp_path, tree):
+    measured = [row | {"peak_bytes": ""} for row in tree.timed("model")]
+    tree.bench(tmp_path / "bench/model", measured)
+    with style():
+        (figure,) = by_length(comparisons(read(tmp_path).bench))
+    assert "memory" not in figure.svg
+
+
 def test_one_length_without_slopes_is_drawn(tmp_path, tree):
     tree.bench(tmp_path / "bench/long_conv", tree.timed("long_conv", (1000,)), slopes=[])
     with style():
@@ -175,7 +213,7 @@ def test_lengths_sort_as_numbers(finished):
 
 def test_a_tree_without_measurements_says_that_none_were_run(tmp_path):
     text = section(tmp_path)
-    assert "<p>Not run: long convolution and attention.</p>" in text
+    assert "<p>Not run: long convolution and attention and a training step.</p>" in text
     assert "<figure" not in text
     assert "160 times" not in text
     assert "snakemake --cores all bench" in (tmp_path / "report.html").read_text()
@@ -184,14 +222,14 @@ def test_a_tree_without_measurements_says_that_none_were_run(tmp_path):
 def test_one_operation_alone_is_shown_and_the_other_is_missed(tmp_path, tree):
     tree.bench(tmp_path / "bench/long_conv", tree.timed("long_conv"))
     text = section(tmp_path)
-    assert "Not run: attention." in text
+    assert "Not run: attention and a training step." in text
     assert text.count("<figure") == text.count("<table") == 1
 
 
 def test_slopes_are_there_for_programs(finished):
     page = (finished / "report.html").read_text()
     data = json.loads(re.search(r'id="results">(.*?)</script>', page)[1])
-    attention, convolution = data["bench"]
+    attention, convolution, _ = data["bench"]
     assert convolution["source"] == "bench/long_conv/measurements.tsv"
     assert convolution["slopes"][0]["slope"] == 1.05
     assert attention["device"] == "AMD EPYC"

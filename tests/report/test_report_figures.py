@@ -24,11 +24,14 @@ def test_every_figure_is_a_file_of_its_own(finished):
         "benchmark.demo_human_or_worm.tiny-demo",
         "benchmark.demo_promoters.tiny-demo",
         "benchmark.demo_species.tiny-demo",
+        "context.demo_human",
         "cost-by-length",
         "embedding.tiny-demo.demo_biotypes.seed0",
+        "positions.demo_human",
         "pretraining.tiny-demo.demo_human.seed0",
         "scores",
         "timings",
+        "training-step-by-length",
     ]
     for path in (finished / "figures").iterdir():
         assert ElementTree.parse(path).getroot().tag.endswith("svg")

@@ -134,7 +134,7 @@ def test_every_table_has_a_caption_and_rows_as_wide_as_its_head(page):
 
 def test_every_drawing_has_words_for_those_who_cannot_see_it(page):
     drawings = [of for of in page.all("svg") if of.get("role") == "img"]
-    assert len(drawings) == len(page.all("figure")) == 10
+    assert len(drawings) == len(page.all("figure")) == 13
     assert all(len(of["aria-label"]) > 40 for of in drawings)
 
 

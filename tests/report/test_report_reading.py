@@ -25,7 +25,8 @@ def test_a_whole_tree_is_read_without_complaint(finished):
     found = read(finished)
     assert found.problems == []
     assert Counter(run.stage for run in found.runs) == {
-        "pretrain": 1, "scratch": 15, "probe": 15, "finetune": 15, "baselines": 5, "biotypes": 1,
+        "pretrain": 1, "context": 2, "scratch": 15, "probe": 15, "finetune": 15, "baselines": 5,
+        "biotypes": 1,
     }  # fmt: skip
     assert [len(found.genomes), len(found.maps), len(found.jobs)] == [3, 1, 58]
 

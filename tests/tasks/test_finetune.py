@@ -73,7 +73,7 @@ def test_metrics_have_the_expected_rows(tuned):
     rows = pd.read_csv(tuned / "metrics.tsv", sep="\t")
     of = rows.groupby("split")["name"].agg(set)
     metrics = {"accuracy", "mcc", "f1_macro", "f1_weighted", "auroc", "auprc"}
-    assert of["train"] == {"loss", "learning_rate"}
+    assert of["train"] == {"loss", "learning_rate", "gradient_norm"}
     assert of["valid"] == metrics | {"loss"}
     assert of["test"] == metrics
     assert rows[rows["split"] == "test"]["name"].is_unique

@@ -1,13 +1,20 @@
-"""AdamW's groups: which parameters decay."""
+"""AdamW's groups, what Muon takes, and that a resumed optimizer goes on to the bit."""
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
+from hyenadna.errors import InputError
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
+from hyenadna.training import checkpoint
 from hyenadna.training.optimizer import build_optimizer
 from hyenadna.training.recipe import Recipe
 
 RECIPE = Recipe(batch_size=1, checkpoint_every=1)
+MUON = RECIPE.replace(optimizer="muon")
+
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch 2.9 brings Muon")
 
 
 @pytest.fixture
@@ -15,13 +22,23 @@ def model():
     return HyenaDNA(ModelConfig(d_model=8, n_layer=2, d_inner=16, max_seq_len=32))
 
 
-def names_by_group(model, optimizer):
+def groups(optimizers):
+    return [group for each in optimizers.optimizers for group in each.param_groups]
+
+
+def names_by_group(model, optimizers):
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    return [[names[id(p)] for p in group["params"]] for group in optimizer.param_groups]
+    return [[names[id(p)] for p in group["params"]] for group in groups(optimizers)]
+
+
+def set_gradients(model, seed):
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
 
 
 def test_decayed_group_comes_first_and_filters_are_not_decayed(model):
-    decays = [group["weight_decay"] for group in build_optimizer(model, RECIPE).param_groups]
+    decays = [group["weight_decay"] for group in groups(build_optimizer(model, RECIPE))]
     assert decays == [0.1, 0.0]
 
 
@@ -72,3 +89,119 @@ def test_frozen_parameters_are_left_out(model):
     optimizer = build_optimizer(model, RECIPE)
     assert names_by_group(model, optimizer) == [["backbone.ln_f.weight", "backbone.ln_f.bias"], []]
     optimizer.step()
+
+
+@needs_muon
+def test_muon_takes_the_matrices_of_the_blocks(model):
+    matrices, *_ = names_by_group(model, build_optimizer(model, MUON))
+    assert matrices == [
+        f"backbone.layers.{layer}.{name}.weight"
+        for layer in range(2)
+        for name in ("mixer.in_proj", "mixer.out_proj", "mlp.fc1", "mlp.fc2")
+    ]
+
+
+@needs_muon
+def test_adamw_takes_the_rest_in_its_published_groups(model):
+    matrices, decayed, filters = names_by_group(model, build_optimizer(model, MUON))
+    everything, published = names_by_group(model, build_optimizer(model, RECIPE))
+    assert decayed == [name for name in everything if name not in matrices]
+    assert filters == published
+
+
+@needs_muon
+def test_muon_takes_the_matrices_of_attention():
+    transformer = HyenaDNA(
+        ModelConfig(d_model=8, n_layer=1, d_inner=16, max_seq_len=32, mixer="attention", n_head=2)
+    )
+    matrices, *_ = names_by_group(transformer, build_optimizer(transformer, MUON))
+    assert len(matrices) == 4
+
+
+@needs_muon
+def test_rates_are_shares_of_each_optimizers_own_peak(model):
+    optimizers = build_optimizer(model, MUON.replace(learning_rate=1e-3, muon_learning_rate=0.5))
+    optimizers.set_rate(0.5)
+    optimizers.set_rate(0.1)
+    assert [group["lr"] for group in groups(optimizers)] == pytest.approx([0.05, 1e-4, 1e-4])
+
+
+@needs_muon
+def test_a_step_is_that_of_torch(model):
+    matrix, embedding = model.backbone.layers[0].mlp.fc1.weight, model.lm_head.weight
+    copies = [parameter.detach().clone().requires_grad_() for parameter in (matrix, embedding)]
+    theirs = [
+        torch.optim.Muon(copies[:1], lr=0.02 * 0.5, weight_decay=0.1, momentum=0.95),
+        torch.optim.AdamW(copies[1:], lr=6e-4 * 0.5, weight_decay=0.1),
+    ]
+    optimizers = build_optimizer(model, MUON)
+    optimizers.set_rate(0.5)
+    for seed in range(3):
+        set_gradients(model, seed)
+        for copy, parameter in zip(copies, (matrix, embedding), strict=True):
+            copy.grad = parameter.grad.clone()
+        for each in (optimizers, *theirs):
+            each.step()
+    assert torch.equal(copies[0], matrix)
+    assert torch.equal(copies[1], embedding)
+
+
+def test_a_frozen_backbone_leaves_nothing_to_muon(model):
+    model.backbone.requires_grad_(False)
+    model.backbone.ln_f.requires_grad_(True)
+    assert len(build_optimizer(model, MUON).optimizers) == 1
+
+
+def test_an_older_torch_has_no_muon(model, monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon", raising=False)
+    with pytest.raises(InputError, match=r"muon needs torch 2\.9 .* optimizer adamw"):
+        build_optimizer(model, MUON)
+
+
+def test_gradients_are_dropped(model):
+    optimizers = build_optimizer(model, RECIPE)
+    set_gradients(model, 0)
+    optimizers.zero_grad()
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "recipe", [RECIPE, pytest.param(MUON, marks=needs_muon)], ids=["adamw", "muon"]
+)
+def test_state_that_went_through_a_file_goes_on_to_the_bit(model, recipe, tmp_path):
+    optimizers = build_optimizer(model, recipe)
+    set_gradients(model, 0)
+    optimizers.step()
+    save_file(checkpoint.optimizer_tensors(model, optimizers), tmp_path / "state.safetensors")
+    other = HyenaDNA(model.config)
+    checkpoint.restore_model(other, checkpoint.model_tensors(model))
+    resumed = build_optimizer(other, recipe)
+    checkpoint.restore_optimizer(other, resumed, load_file(tmp_path / "state.safetensors"))
+    for network, each in ((model, optimizers), (other, resumed)):
+        set_gradients(network, 1)
+        each.step()
+    for name, tensor in checkpoint.model_tensors(model).items():
+        assert torch.equal(checkpoint.model_tensors(other)[name], tensor)
+
+
+@needs_muon
+def test_state_is_named_by_parameter_and_quantity(model):
+    optimizers = build_optimizer(model, MUON)
+    set_gradients(model, 0)
+    optimizers.step()
+    tensors = checkpoint.optimizer_tensors(model, optimizers)
+    norm, matrix = "backbone.ln_f.weight", "backbone.layers.0.mlp.fc1.weight"
+    assert {key for key in tensors if key.startswith((norm, matrix))} == {
+        f"{norm}/step",
+        f"{norm}/exp_avg",
+        f"{norm}/exp_avg_sq",
+        f"{matrix}/momentum_buffer",
+    }
+
+
+def test_state_of_before_the_first_step_is_nothing(model):
+    optimizers = build_optimizer(model, RECIPE)
+    assert checkpoint.optimizer_tensors(model, optimizers) == {}
+    checkpoint.restore_optimizer(model, optimizers, {})
+    set_gradients(model, 0)
+    optimizers.step()

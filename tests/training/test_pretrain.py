@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
+from hyenadna.data.corpus import GenomeSource
 from hyenadna.data.token_cache import TokenCache
+from hyenadna.data.windows import PretrainingWindows
 from hyenadna.errors import InputError
 from hyenadna.files import read_json
+from hyenadna.genome import prepare_fasta
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.markov import MarkovChain
@@ -22,6 +26,7 @@ from hyenadna.training import loop
 from hyenadna.training.perplexity import evaluate
 from hyenadna.training.pretrain import pretrain
 from hyenadna.training.recipe import PretrainRecipe
+from hyenadna.training.schedule import rate_share
 
 # The package has a function of the same name.
 MODULE = importlib.import_module("hyenadna.training.pretrain")
@@ -38,8 +43,7 @@ def run(config, recipe, corpus, out, seed=0):
     return pretrain(
         config,
         recipe,
-        tokens=corpus.tokens,
-        intervals=corpus.intervals,
+        genomes=[GenomeSource(corpus.tokens, corpus.intervals)],
         out=out,
         seed=seed,
         device="cpu",
@@ -72,18 +76,18 @@ def test_the_settings_are_written(finished, tiny_model, tiny_recipe):
 
 def test_train_rows(finished, read_metrics):
     rows = [row for row in read_metrics(finished) if row.split == "train"]
-    names = {"loss", "bits_per_base", "learning_rate", "tokens", "tokens_per_second"}
+    names = {"loss", "bits_per_base", "learning_rate", "gradient_norm", "tokens"}
+    names |= {"tokens_per_second"}
     for step in range(1, 31):
         assert {row.name for row in rows if row.step == step} == names
     values = {row.name: row.value for row in rows if row.step == 30}
     assert values["bits_per_base"] == pytest.approx(values["loss"] / math.log(2))
 
 
-def test_tokens_count_the_bases_learned_from(finished, read_metrics):
+def test_tokens_count_every_position_of_every_window(finished, read_metrics):
     """A window of L tokens has L targets: the original lost the last base."""
     tokens = [row.value for row in read_metrics(finished) if row.name == "tokens"]
-    assert tokens[0] == 4 * 32
-    assert 29 * 4 * 32 < tokens[-1] <= 30 * 4 * 32
+    assert tokens == [step * 4 * 32 for step in range(1, 31)]
 
 
 def test_valid_and_test_rows(finished, read_metrics):
@@ -162,9 +166,9 @@ def test_windows_of_two_epochs_differ(corpus, tiny_model, tiny_recipe, tmp_path,
     seen = []
     original = loop._Trainer.step
 
-    def spy(self, micro_batches, loss):
-        seen.extend(row.numpy().tobytes() for inputs, _ in micro_batches for row in inputs)
-        return original(self, micro_batches, loss)
+    def spy(self, micro_batches):
+        seen.extend(row.numpy().tobytes() for ids, _ in micro_batches for row in ids)
+        return original(self, micro_batches)
 
     monkeypatch.setattr(loop._Trainer, "step", spy)
     bed = tmp_path / "short.bed"
@@ -181,8 +185,8 @@ def test_validation_reads_no_more_than_allowed(
 ):
     bases = []
 
-    def spy(model, batches, autocast):
-        score = evaluate(model, batches, autocast)
+    def spy(model, batches, precision, world):
+        score = evaluate(model, batches, precision, world)
         bases.append(score.bases)
         return score
 
@@ -196,9 +200,9 @@ def test_validation_is_never_flipped(corpus, tiny_model, tiny_recipe, tmp_path, 
     """The original augmented validation and test as well."""
     read = []
 
-    def spy(model, batches, autocast):
-        read.append(torch.cat([inputs.flatten() for inputs, _ in batches]))
-        return evaluate(model, [], autocast)
+    def spy(model, batches, precision, world):
+        read.append(torch.cat([ids[:, :-1].flatten() for ids in batches]))
+        return evaluate(model, [], precision, world)
 
     monkeypatch.setattr(MODULE, "evaluate", spy)
     run(tiny_model, tiny_recipe.replace(steps=1, flip_strand=1.0), corpus, tmp_path)
@@ -206,12 +210,22 @@ def test_validation_is_never_flipped(corpus, tiny_model, tiny_recipe, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("precision", "schedule"), [("fp32", "wsd"), ("fp32", "constant"), ("bf16", "cosine")]
+    "options",
+    [
+        {"schedule": "wsd"},
+        {"schedule": "constant"},
+        {"precision": "bf16"},
+        {"precision": "fp16"},
+        {"optimizer": "muon"},
+        {"ema_decay": 0.8},
+        {"soft_mask_weight": 0.1},
+    ],
+    ids=str,
 )
-def test_every_precision_and_schedule_trains(
-    corpus, tiny_model, tiny_recipe, tmp_path, read_metrics, precision, schedule
+def test_every_way_of_training_learns(
+    corpus, tiny_model, tiny_recipe, tmp_path, read_metrics, options
 ):
-    recipe = tiny_recipe.replace(precision=precision, schedule=schedule, steps=20)
+    recipe = tiny_recipe.replace(**options, steps=20)
     rows = read_metrics(run(tiny_model, recipe, corpus, tmp_path))
     bits = [row.value for row in rows if (row.split, row.name) == ("valid", "bits_per_base")]
     assert bits[-1] < bits[0] < 4
@@ -224,11 +238,13 @@ def test_a_test_split_is_optional(corpus, tiny_model, tiny_recipe, tmp_path, rea
     assert "test" not in {row.split for row in read_metrics(out)}
 
 
-@pytest.mark.parametrize("missing", ["train", "valid"])
-def test_a_missing_split_is_named(corpus, tiny_model, tiny_recipe, tmp_path, missing):
+@pytest.mark.parametrize(
+    ("missing", "there"), [("train", "held_out"), ("valid", "'test', 'train'")]
+)
+def test_a_missing_split_is_named(corpus, tiny_model, tiny_recipe, tmp_path, missing, there):
     bed = tmp_path / "intervals.bed"
     bed.write_text(corpus.intervals.read_text().replace(f"\t{missing}", "\theld_out"))
-    with pytest.raises(InputError, match=f"no interval is marked '{missing}'.*'held_out'"):
+    with pytest.raises(InputError, match=f"no interval is marked '{missing}'.*{there}"):
         run(tiny_model, tiny_recipe, replace(corpus, intervals=bed), tmp_path / "run")
 
 
@@ -249,7 +265,66 @@ def test_windows_longer_than_the_filter_are_refused(corpus, tiny_model, tiny_rec
 def test_a_log_file_gets_plain_lines(corpus, tiny_model, tiny_recipe, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     run(tiny_model, tiny_recipe.replace(steps=3), corpus, tmp_path)
-    assert re.search(r"step 3/3  loss \S+  \S+ bits/base  \S+ bases/s  0 s left", caplog.text)
+    assert re.search(r"step 3/3  loss \S+  \S+ bits/base  \S+ bases/s  \S+ GB  0:00:00 left", caplog.text)
+
+
+def test_each_stage_trains_at_its_length_with_its_tokens(
+    corpus, tiny_model, tiny_recipe, tmp_path, read_metrics
+):
+    """The original never applied the schedule of its stages."""
+    stages = [{"length": 8, "tokens": 640}, {"length": 16, "tokens": 640}]
+    recipe = tiny_recipe.replace(length_warmup={"stages": stages})
+    rows = read_metrics(run(tiny_model, recipe, corpus, tmp_path))
+    found = {
+        name: [row.value for row in rows if (row.split, row.name) == ("train", name)]
+        for name in ("length", "tokens", "learning_rate")
+    }
+    assert found["length"] == [8.0] * 5 + [16.0] * 5 + [32.0] * 20
+    assert found["tokens"] == [128 * step for step in range(1, 31)]
+    shares = [rate_share(step, 30, recipe) for step in range(1, 31)]
+    assert found["learning_rate"] == pytest.approx([1e-2 * share for share in shares], rel=1e-6)
+
+
+def test_several_genomes_are_read_by_their_weights(
+    corpus, tiny_model, tiny_recipe, tmp_path, monkeypatch
+):
+    seen = []
+    original = PretrainingWindows.batch
+
+    def spy(self, indices):
+        seen.extend(self.describe(index).split()[0] for index in indices)
+        return original(self, indices)
+
+    monkeypatch.setattr(PretrainingWindows, "batch", spy)
+    (tmp_path / "other.fa").write_text(f">chrS\n{corpus.sequence[::-1]}\n")
+    other = tmp_path / "other" / "tokens"
+    TokenCache.build(prepare_fasta(tmp_path / "other.fa", tmp_path / "genome.fa"), other)
+    genomes = [
+        GenomeSource(corpus.tokens, corpus.intervals, weight=3.0),
+        GenomeSource(other, corpus.intervals, weight=1.0),
+    ]
+    recipe = tiny_recipe.replace(steps=30)
+    pretrain(tiny_model, recipe, genomes=genomes, out=tmp_path / "run", seed=0, device="cpu")
+    # Steps ahead are read before the run ends.
+    assert 0.65 < seen.count(genomes[0].name) / len(seen) < 0.85
+    assert read_json(tmp_path / "run" / "run.json")["counts"]["train"] == 100_000
+
+
+def test_a_spike_stops_the_run_and_names_the_window(corpus, tiny_model, tiny_recipe, tmp_path):
+    recipe = tiny_recipe.replace(spike_nats=1e-4, learning_rate=0.3)
+    words = r"nats above its mean .* at step \d+ with learning rate .*highest loss, .* chrS:\d+-\d+"
+    with pytest.raises(InputError, match=words):
+        run(tiny_model, recipe, corpus, tmp_path)
+
+
+def test_the_average_of_the_weights_is_published(corpus, tiny_model, tiny_recipe, tmp_path):
+    recipe = tiny_recipe.replace(ema_decay=0.9)
+    published = load_file(run(tiny_model, recipe, corpus, tmp_path) / "model.safetensors")
+    last = tmp_path / "checkpoints" / "step-000000030"
+    average, weights = (load_file(last / f"{of}.safetensors") for of in ("average", "model"))
+    for name, tensor in published.items():
+        assert torch.equal(tensor, average[name])
+    assert not torch.equal(average["backbone.ln_f.weight"], weights["backbone.ln_f.weight"])
 
 
 def test_the_network_learns_what_single_bases_do_not_tell(corpus, tmp_path, read_metrics):

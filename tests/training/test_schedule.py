@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from hyenadna.training.recipe import Recipe
-from hyenadna.training.schedule import learning_rate
+from hyenadna.training.schedule import rate_share
 
 
 def recipe(**changes):
@@ -13,7 +13,7 @@ def recipe(**changes):
 
 
 def rates(steps, **changes):
-    return [learning_rate(step, steps, recipe(**changes)) for step in range(steps)]
+    return [rate_share(step + 1, steps, recipe(**changes)) for step in range(steps)]
 
 
 @pytest.mark.parametrize("steps", [2, 3, 10, 137, 13_300])

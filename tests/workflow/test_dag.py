@@ -52,7 +52,7 @@ def test_full_run_downloads_what_it_needs_and_nothing_of_the_demo(
 def test_demo_runs_what_demo_yaml_lists_and_no_more(dry_runs: dict[str, str]) -> None:
     labelled = [name for name in DEMO_CONFIG["benchmarks"] if name != "demo_biotypes"]
     planned = jobs(dry_runs["demo"])
-    assert planned["pretrain"] == 1
+    assert planned["pretrain"] == len([*DEMO_CONFIG["models"], *DEMO_CONFIG["baseline_models"]])
     assert planned["finetune"] == len(labelled) * len(DEMO_CONFIG["seeds"]) * 3
     assert planned["map_biotypes"] == 1
     assert planned["baselines"] == len(labelled)
@@ -86,7 +86,8 @@ def test_every_command_of_a_rule_is_one_that_the_cli_accepts(dry_runs: dict[str,
         used.add(name)
     assert used == {
         "genome", "tokenize", "pretrain", "finetune", "baselines", "biotypes", "report",
-        "bench long-conv", "bench attention",
+        "perplexity",
+        "bench long-conv", "bench attention", "bench model",
     }  # fmt: skip
 
 
@@ -98,19 +99,39 @@ def test_every_command_replaces_its_shell_so_that_signals_reach_the_trainer(
     assert all(command.startswith("exec hyenadna") for command in commands)
 
 
+def test_several_gpus_are_trained_on_by_as_many_processes(
+    snakemake: Snakemake, unchanged_checkout: Path, tmp_path: Path
+) -> None:
+    several = tmp_path / "several.yaml"
+    several.write_text(
+        "genome: two\nmixtures: {two: {demo_human: 2, demo_worm: 1}}\n"
+        "gpus: 4\ncontext_parallel: 2\n"
+    )
+    dry = snakemake(unchanged_checkout, "-n", *DEMO, str(several), "--", "pretrain_all")
+    assert dry.returncode == 0, dry.stdout
+    (command,) = set(re.findall(r"exec (torchrun .* --model config/models/demo.yaml .*)", dry.stdout))
+    assert "--nproc-per-node 4 --no-python hyenadna" in command
+    assert "--context-parallel 2" in command
+    for genome, weight in {"demo_human": 2, "demo_worm": 1}.items():
+        intervals = f"--intervals results/genomes/{genome}/intervals.bed --weight {weight}"
+        assert f"--tokens results/genomes/{genome}/tokens {intervals}" in command
+
+
 def test_operations_are_measured_on_the_device_that_the_configuration_names(
     dry_runs: dict[str, str],
 ) -> None:
     for name, device in {"config": "cuda", "demo": "cpu"}.items():
-        assert re.findall(r"hyenadna bench \S+ --device (\w+)", dry_runs[name]) == [device] * 2
+        assert re.findall(r"hyenadna bench \S+ --device (\w+)", dry_runs[name]) == [device] * 3
 
 
 def test_measurements_take_all_cores_so_that_nothing_runs_beside_them(
     snakemake: Snakemake, unchanged_checkout: Path
 ) -> None:
     dry = snakemake(unchanged_checkout, "-n", *DEMO, "--cores", "7", "--", "bench")
-    assert jobs(dry.stdout) == Counter(bench_long_conv=1, bench_attention=1, bench=1, total=3)
-    assert re.findall(r"^    threads: (\d+)", dry.stdout, re.MULTILINE) == ["7", "7"]
+    assert jobs(dry.stdout) == Counter(
+        bench_long_conv=1, bench_attention=1, bench_model=1, bench=1, total=4
+    )
+    assert re.findall(r"^    threads: (\d+)", dry.stdout, re.MULTILINE) == ["7"] * 3
 
 
 def test_scratch_runs_do_not_wait_for_pretraining(

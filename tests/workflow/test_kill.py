@@ -31,7 +31,7 @@ stages: [finetune, probe]
 seeds: [0]
 threads: 1
 gpus: 0
-bench: {lengths: {long_conv: [], attention: []}}
+bench: {lengths: {long_conv: [], attention: [], model: []}}
 """
 Start = Callable[..., tuple[Path, subprocess.Popen[bytes]]]
 CLOCKS = ("tokens_per_second",)

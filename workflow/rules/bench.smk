@@ -21,7 +21,7 @@ rule bench_long_conv:
     resources:
         mem_mb=16000,
         runtime=240,
-        gpu=config["gpus"],
+        gpu=GPU,
         cpus_per_task=config["threads"],
     params:
         version=VERSION,
@@ -54,7 +54,7 @@ rule bench_attention:
     resources:
         mem_mb=16000,
         runtime=240,
-        gpu=config["gpus"],
+        gpu=GPU,
         cpus_per_task=config["threads"],
     params:
         version=VERSION,
@@ -62,4 +62,34 @@ rule bench_attention:
         out=subpath(output.run, parent=True),
     shell:
         "exec hyenadna bench attention {params.options} --threads {threads}"
+        " --out {params.out} > {log} 2>&1"
+
+
+rule bench_model:
+    output:
+        run="results/bench/model/run.json",
+        measurements=report(
+            "results/bench/model/measurements.tsv",
+            caption="../report/bench.rst",
+            category="Cost against length",
+            labels={"operation": "a training step"},
+        ),
+    log:
+        "results/logs/bench/model.log",
+    benchmark:
+        "results/benchmarks/bench_model.tsv"
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: workflow.cores
+    resources:
+        mem_mb=32000,
+        runtime=240,
+        gpu=GPU,
+        cpus_per_task=config["threads"],
+    params:
+        version=VERSION,
+        options=bench_options("model"),
+        out=subpath(output.run, parent=True),
+    shell:
+        "exec hyenadna bench model {params.options} --threads {threads}"
         " --out {params.out} > {log} 2>&1"

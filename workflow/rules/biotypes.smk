@@ -32,7 +32,7 @@ rule map_biotypes:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=config["gpus"],
+        gpu=GPU,
         cpus_per_task=config["threads"],
     params:
         version=VERSION,

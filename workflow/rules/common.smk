@@ -81,15 +81,34 @@ def check_benchmark(row, where):
 def check_config(where):
     """Check the names that the configuration uses."""
     check(config, "config", where)
-    for model in config["models"]:
-        known(model, MODELS, f"{where}: models:")
+    for key in ("models", "baseline_models"):
+        for model in config[key]:
+            known(model, MODELS, f"{where}: {key}:")
     for benchmark in config["benchmarks"]:
         known(benchmark, BENCHMARKS, f"{where}: benchmarks:")
-    genome = known(config["genome"], GENOMES, f"{where}: genome:")
-    if not GENOMES[genome]["intervals"]:
-        raise WorkflowError(
-            f"config/genomes.tsv: {genome}: pretraining needs its intervals"
-        )
+    check_mixtures(where)
+    known(config["genome"], [*GENOMES, *config["mixtures"]], f"{where}: genome:")
+    for genome in weights_of(config["genome"]):
+        if not GENOMES[genome]["intervals"]:
+            raise WorkflowError(
+                f"config/genomes.tsv: {genome}: pretraining needs its intervals"
+            )
+
+
+def check_mixtures(where):
+    """Check the genomes of every mixture, and that its name is none of theirs."""
+    for mixture, weights in config["mixtures"].items():
+        if mixture in GENOMES:
+            raise WorkflowError(
+                f"{where}: mixtures: {mixture!r} is the name of a genome; choose another"
+            )
+        for genome in weights:
+            known(genome, GENOMES, f"{where}: mixtures: {mixture}:")
+
+
+def weights_of(name):
+    """Return {genome: weight} of what is pretrained on: a mixture, or one genome."""
+    return config["mixtures"].get(name, {name: 1})
 
 
 def one_of(names):
@@ -97,6 +116,8 @@ def one_of(names):
     return "|".join(map(re.escape, names))
 
 
+# What a job other than pretraining uses.
+GPU = min(1, config["gpus"])
 MODELS = sorted(path.stem for path in Path("config/models").glob("*.yaml"))
 GENOMES = read_table("config/genomes.tsv", "genomes")
 BENCHMARKS = read_table("config/benchmarks.tsv", "benchmarks")

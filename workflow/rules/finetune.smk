@@ -32,7 +32,7 @@ rule finetune:
     resources:
         mem_mb=8000,
         runtime=720,
-        gpu=config["gpus"],
+        gpu=GPU,
         cpus_per_task=config["threads"],
     params:
         version=VERSION,

@@ -87,6 +87,34 @@ def model_shape(wildcards):
     return f"config/models/{wildcards.model}.yaml"
 
 
+def pretraining_data(file):
+    """Return a function that names a file of each genome that a model is pretrained on."""
+
+    def files(wildcards):
+        genomes = weights_of(wildcards.genome)
+        return expand("results/genomes/{genome}/{file}", genome=genomes, file=file)
+
+    return files
+
+
+def genome_options(wildcards):
+    """Return the options of `hyenadna pretrain` that name the genomes and their weights."""
+    return " ".join(
+        f"--tokens results/genomes/{genome}/tokens"
+        f" --intervals results/genomes/{genome}/intervals.bed --weight {weight}"
+        for genome, weight in weights_of(wildcards.genome).items()
+    )
+
+
+def launcher():
+    """Return what starts the processes of pretraining, with a space after it, or nothing."""
+    if config["launcher"]:
+        return f"{config['launcher']} "
+    if config["gpus"] < 2:
+        return ""
+    return f"torchrun --standalone --nproc-per-node {config['gpus']} --no-python "
+
+
 def pretraining_recipe(wildcards):
     """Return the recipe of a model."""
     return config["pretraining"].replace("{model}", wildcards.model)
@@ -116,8 +144,31 @@ def pretraining_runs():
     """Return the metrics of every pretraining."""
     return expand(
         "results/pretrain/{model}/{genome}/seed{seed}/metrics.tsv",
-        model=config["models"],
+        model=config["models"] + config["baseline_models"],
         genome=config["genome"],
+        seed=config["pretraining_seed"],
+    )
+
+
+def contexts_of(model):
+    """Return the contexts that are not too long for a model."""
+    with open(f"config/models/{model}.yaml") as file:
+        longest = yaml.safe_load(file)["max_seq_len"]
+    return [length for length in config["contexts"] if length <= longest]
+
+
+def context_options(wildcards):
+    """Return the option of `hyenadna perplexity` that names the contexts."""
+    return "--contexts " + ",".join(map(str, contexts_of(wildcards.model)))
+
+
+def context_runs():
+    """Return the metrics by context of the pretrained models, on each genome that they have read."""
+    models = config["models"] + config["baseline_models"]
+    return expand(
+        "results/context/{model}/{genome}/seed{seed}/metrics.tsv",
+        model=[model for model in models if contexts_of(model)],
+        genome=weights_of(config["genome"]),
         seed=config["pretraining_seed"],
     )
 
@@ -160,12 +211,13 @@ def bench_runs():
 
 
 def bench_options(operation):
-    """Return the options of `hyenadna bench` for an operation."""
+    """Return the options of `hyenadna bench` for an operation, or for a network of published size."""
     bench = config["bench"]
     lengths = ",".join(map(str, bench["lengths"][operation]))
+    shape = f" --batch {bench['batch']} --channels {bench['channels']}"
     return (
         f"--device {'cuda' if config['gpus'] else 'cpu'} --dtype {bench['dtype']}"
-        f" --batch {bench['batch']} --channels {bench['channels']}"
+        f"{'' if operation == 'model' else shape}"
         f" --lengths {lengths} --repeats {bench['repeats']}"
     )
 
@@ -173,7 +225,13 @@ def bench_options(operation):
 def all_runs():
     """Return the metrics of all that the configuration asks for."""
     labelled = [name for family in LABELLED for name in benchmarks_of(family)]
-    return pretraining_runs() + benchmark_runs(labelled) + gene_runs() + bench_runs()
+    return (
+        pretraining_runs()
+        + context_runs()
+        + benchmark_runs(labelled)
+        + gene_runs()
+        + bench_runs()
+    )
 
 
 def target(family):

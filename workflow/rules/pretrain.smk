@@ -4,9 +4,9 @@
 
 rule pretrain:
     input:
-        tokens="results/genomes/{genome}/tokens/tokens.u8",
-        index="results/genomes/{genome}/tokens/index.json",
-        intervals="results/genomes/{genome}/intervals.bed",
+        tokens=pretraining_data("tokens/tokens.u8"),
+        index=pretraining_data("tokens/index.json"),
+        intervals=pretraining_data("intervals.bed"),
         model=ancient(model_shape),
         recipe=ancient(pretraining_recipe),
     output:
@@ -26,6 +26,8 @@ rule pretrain:
         "results/benchmarks/pretrain/{model}.{genome}.seed{seed}.tsv"
     # Most else waits for it, so it and what it waits for go first.
     priority: 1
+    # A job that was stopped has saved, and goes on.
+    retries: config["retries"]
     conda:
         "../envs/hyenadna.yaml"
     threads: config["threads"]
@@ -39,9 +41,11 @@ rule pretrain:
         version=VERSION,
         model=values(model_shape),
         recipe=values(pretraining_recipe),
-        tokens=subpath(input.tokens, parent=True),
+        genomes=genome_options,
+        launcher=launcher(),
+        context=config["context_parallel"],
         out=subpath(output.weights, parent=True),
     shell:
-        "exec hyenadna pretrain --model {input.model} --recipe {input.recipe}"
-        " --tokens {params.tokens} --intervals {input.intervals}"
+        "exec {params.launcher}hyenadna pretrain --model {input.model}"
+        " --recipe {input.recipe} {params.genomes} --context-parallel {params.context}"
         " --out {params.out} --seed {wildcards.seed} >> {log} 2>&1"

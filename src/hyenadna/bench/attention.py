@@ -47,10 +47,11 @@ def bench(options: Options, tell: Callable[[str], None]) -> None:
 
 
 class Growth:
-    """What the times of attention so far let expect of longer input: time ~ length ** 2."""
+    """What the times of one row's name so far let expect of longer input: time ~ length ** 2."""
 
-    def __init__(self, watch: Stopwatch) -> None:
+    def __init__(self, watch: Stopwatch, name: str = ATTENTION) -> None:
         self._watch = watch
+        self._name = name
         self._last: dict[Hashable, tuple[int, float]] = {}
 
     def expected_seconds(self, key: Hashable, case: Case, call_of: Callable[[Case], Call]) -> float:
@@ -64,9 +65,9 @@ class Growth:
         return seconds * (case.length / length) ** 2
 
     def note(self, key: Hashable, rows: Iterable[Row]) -> None:
-        """Remember the time of attention, where it is among the rows."""
+        """Remember the time of what was named, where it is among the rows."""
         for of in rows:
-            if of.implementation == ATTENTION and of.median_seconds is not None:
+            if of.implementation == self._name and of.median_seconds is not None:
                 self._last[key] = (of.length, of.median_seconds)
 
 

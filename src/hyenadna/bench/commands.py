@@ -1,5 +1,6 @@
 """`hyenadna bench`: what is measured against what, and how long."""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,17 @@ PROMISE = (
     "--device cpu --against torch.fft. Plain is the formula of the original training code: rfft of "
     "twice the length in fp32, multiply, irfft. GB/s and bound count each input and output once; "
     "the bound is what a copy reaches here. A call that fails has its reason in place of a number."
+)
+
+MODEL_PROMISE = (
+    "What the project promises of a CPU, as 'x plain' of hyenadna: with --model "
+    "config/models/tiny-1k.yaml --batch 8 --lengths 1024, and with --model "
+    "config/models/small-32k.yaml --lengths 32768, at least 2 for a training step and 3 for "
+    "inference. Memory is what tensors take at most during a call beyond weights and results."
+)
+LOADER_PROMISE = (
+    "What the project promises, as 'x plain' of hyenadna: at least 100 at 1,024 and 20 at "
+    "1,000,000, and more tokens per second than a training step reads."
 )
 
 
@@ -63,6 +75,13 @@ Out = Annotated[
         show_default="print only",
     ),
 ]
+
+
+@commands.callback()
+def _quiet() -> None:
+    # PyTorch, once imported, would tell of each profile that a bench takes of a call.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 @commands.command("long-conv", epilog=PROMISE)
@@ -145,18 +164,30 @@ def attention(
     bench(options, typer.echo)
 
 
-@commands.command()
+@commands.command(epilog=MODEL_PROMISE)
 def model(
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Time this model, e.g. config/models/tiny-1k.yaml, beside the formula."),
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="With --model: say how long this recipe takes; sets what is not given."),
+    ] = None,
     device: Device = "auto",
     dtype: Dtype = None,
-    channels: Channels = "128",
-    batch: Batch = 1,
+    channels: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="Widths.", show_default="128")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Sequences per call.", show_default="1")
+    ] = None,
     lengths: Annotated[
         str | None,
         typer.Option(
             metavar="N,N,...",
             help="Lengths in tokens.",
-            show_default="those of the published models",
+            show_default="2^10 to 2^19 and 1,000,000, or the longest of --model",
         ),
     ] = None,
     repeats: Repeats = 100,
@@ -165,25 +196,84 @@ def model(
     limit: Limit = 30.0,
     out: Out = None,
 ) -> None:
-    """Time a training step of a 2-layer HyenaDNA beside one with attention in its place.
+    """Time training of a 2-layer HyenaDNA beside a Transformer; or --model beside the formula.
 
-    Forward and backward with gradient checkpointing, as in the published comparison. 'x plain' is
-    the time of the network with attention over that of the row.
+    By itself: forward and backward with gradient checkpointing, as in the published comparison,
+    with our long convolution, with torch.fft in its place, and with attention (FlashAttention on a
+    GPU in 16 bits) in place of the operators; 'x plain' is the time of the Transformer over that of
+    the row. With --model: a whole training step and inference of that model beside the original's
+    algorithm written plainly, tokens/s, and the share of each part; 'x plain' is against that.
     """
     widths, tokens = _integers(channels), _integers(lengths)
-    from hyenadna.bench.long_conv import MODEL_LENGTHS
-    from hyenadna.bench.model import bench
+    if model is None and recipe is not None:
+        raise typer.BadParameter("--recipe goes with --model")
+    if model is not None and widths:
+        raise typer.BadParameter("--channels does not go with --model, which has its width")
+    from hyenadna.bench import model as comparison
+    from hyenadna.bench import step
     from hyenadna.bench.session import Options
+    from hyenadna.bench.timing import Effort
+
+    effort = Effort(repeats, seconds)
+    if model is None:
+        common = _common(device, dtype, batch or 1, threads, out)
+        common |= {"channels": widths or [128], "lengths": tokens or comparison.LENGTHS}
+        comparison.bench(Options(**common, effort=effort, limit=limit), typer.echo)
+        return
+    subject = step.read_subject(model, recipe)
+    precision = dtype or (Precision(subject.recipe.precision) if subject.recipe else None)
+    common = _common(device, precision, batch or subject.batch, threads, out)
+    common |= {"channels": [subject.config.d_model], "lengths": tokens or [subject.length]}
+    step.bench(subject, Options(**common, effort=effort), typer.echo)
+
+
+@commands.command(epilog=LOADER_PROMISE)
+def loader(
+    tokens: Annotated[
+        Path | None, typer.Option(help="Token cache.", show_default="of a synthetic genome")
+    ] = None,
+    fasta: Annotated[
+        Path | None, typer.Option(help="With --tokens: the indexed FASTA that it was made from.")
+    ] = None,
+    intervals: Annotated[
+        Path | None, typer.Option(help="With --tokens: BED of splits; windows are of train.")
+    ] = None,
+    lengths: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Lengths in nucleotides.")
+    ] = "1024,1000000",
+    model: Annotated[
+        Path | None, typer.Option(help="Time a training step of this model beside the loader.")
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = None,
+    batch: Annotated[int, typer.Option(min=1, help="Sequences per training step.")] = 1,
+    repeats: Repeats = 100,
+    seconds: Seconds = 1.0,
+    threads: Threads = None,
+    out: Out = None,
+) -> None:
+    """Time windows from the token cache beside the original's path, in one process each.
+
+    The original fetches each window from the FASTA by pyfaidx, turns every second one to its
+    reverse complement as a string, and looks every base up in a dictionary. 'x plain' is windows
+    per second over those of that path.
+    """
+    windows = _integers(lengths)
+    if len({tokens is None, fasta is None, intervals is None}) > 1:
+        raise typer.BadParameter("--tokens, --fasta and --intervals go together")
+    from hyenadna.bench.loader import Source, bench
+    from hyenadna.bench.session import Options
+    from hyenadna.bench.step import read_subject
     from hyenadna.bench.timing import Effort
 
     options = Options(
         **_common(device, dtype, batch, threads, out),
-        channels=widths,
-        lengths=tokens or MODEL_LENGTHS,
+        lengths=windows,
         effort=Effort(repeats, seconds),
-        limit=limit,
     )
-    bench(options, typer.echo)
+    source = Source(tokens, fasta, intervals) if tokens and fasta and intervals else None
+    subject = read_subject(model) if model else None
+    bench(options, typer.echo, source=source, subject=subject)
 
 
 @commands.command()

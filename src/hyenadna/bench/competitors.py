@@ -22,15 +22,18 @@ Operation = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 def torch_fft(u: Tensor, k: Tensor, skip: Tensor, pre_gate: Tensor, post_gate: Tensor) -> Tensor:
-    """Convolve as the original training code does: real FFTs of twice the length, in fp32."""
-    length = u.shape[-1]
+    """Convolve between gates as the original training code does."""
+    return plain_long_conv(u * pre_gate, k, skip) * post_gate
+
+
+def plain_long_conv(v: Tensor, k: Tensor, skip: Tensor) -> Tensor:
+    """Convolve v (B, D, L) with k (D, L) by real FFTs of twice the length, in k's type (fp32)."""
+    length = v.shape[-1]
     n = 2 * length
-    v = u * pre_gate
     k_f = rfft(k, n) / n
     v_f = rfft(v.to(k.dtype), n)
     y: Tensor = irfft(v_f * k_f, n, norm="forward")[..., :length]
-    y = (y + v * skip[:, None]).to(u.dtype)
-    return y * post_gate
+    return (y + v * skip[:, None]).to(v.dtype)
 
 
 def _plain(case: Case) -> Operation:

@@ -68,6 +68,11 @@ class Case:
     length: int
 
 
+def default_dtype(device: torch.device) -> str:
+    """Return the type of activations that a device is measured in unless told."""
+    return "bf16" if device.type == "cuda" else "fp32"
+
+
 class Session:
     """Measures on one device, tells of each measurement, and keeps the files up to date."""
 
@@ -89,7 +94,7 @@ class Session:
     def cases(self) -> list[Case]:
         """Return the shapes to measure, short ones first."""
         o = self.options
-        dtype = o.dtype or ("bf16" if o.device.type == "cuda" else "fp32")
+        dtype = o.dtype or default_dtype(o.device)
         return [
             Case(o.device, dtype, o.batch, channels, length)
             for length in sorted(set(o.lengths))

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 from hyenadna.bench.results import OUT_OF_MEMORY, does_not_run
 
@@ -79,16 +81,16 @@ class Stopwatch:
         end.synchronize()
         return start.elapsed_time(end) / 1e3, result
 
-    def peak_bytes(self, call: Call) -> int | None:
-        """Return the memory that one call takes beyond its inputs and results; None on a CPU."""
+    def peak_bytes(self, call: Call) -> int:
+        """Return the memory that one call takes beyond its inputs and results, as tensors."""
         if self._flush is None:
-            return None
+            return _peak_bytes_of_cpu(call)
         torch.cuda.synchronize(self.device)
         torch.cuda.reset_peak_memory_stats(self.device)
         before = torch.cuda.memory_allocated(self.device)
         result = call()
         peak = torch.cuda.max_memory_allocated(self.device) - before
-        return max(0, peak - sum(x.numel() * x.element_size() for x in result))
+        return max(0, peak - _bytes(result))
 
     def copy_bytes_per_second(self) -> float:
         """Measure a copy within the device's memory, counting what is read and what is written."""
@@ -96,6 +98,23 @@ class Stopwatch:
         target = torch.empty_like(source)
         seconds = [self.time(lambda: (target.copy_(source),))[0] for _ in range(12)]
         return 2 * COPY_BYTES / statistics.median(seconds[2:])
+
+
+def _peak_bytes_of_cpu(call: Call) -> int:
+    """Add up what PyTorch's profile of a call says was allocated and freed, in its order."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as taken:
+        result = call()
+    assert taken.profiler is not None
+    events = taken.profiler.kineto_results.events()
+    changes: list[tuple[int, int]] = sorted(
+        (event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"
+    )
+    held = accumulate((size for _, size in changes), initial=0)
+    return max(0, max(held) - _bytes(result))
+
+
+def _bytes(result: Result) -> int:
+    return sum(x.numel() * x.element_size() for x in result)
 
 
 def time_in_rounds(
@@ -130,6 +149,17 @@ def time_in_rounds(
             if not timing.status:
                 timing.status = _attempt(partial(_once, calls[name], watch, timing))
     return timings
+
+
+@dataclass(frozen=True)
+class ByNumpy:
+    """A call that works in memory which is not PyTorch's, so that its peak is not told."""
+
+    call: Call
+
+    def __call__(self) -> Result:
+        """Call."""
+        return self.call()
 
 
 class Graphed:
@@ -176,7 +206,7 @@ def _warm_up(
     del result
     if status:
         return status
-    if not isinstance(call, Graphed):
+    if not isinstance(call, Graphed | ByNumpy):
         timing.peak_bytes = watch.peak_bytes(call)
     if seconds < SLOW_SECONDS:
         watch.time(call)

@@ -2,21 +2,28 @@
 
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm
+from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 from torch.utils.checkpoint import checkpoint as recomputed
 
 from hyenadna.errors import InputError
 from hyenadna.model import checkpoint
+from hyenadna.model.attention import CausalAttention
 from hyenadna.model.checkpoint import Checkpoint
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.operator import HyenaOperator
+from hyenadna.ops.feed_forward import FeedForwardWeights, blockwise, feed_forward
 
 _log = logging.getLogger(__name__)
+_Mixer = HyenaOperator | CausalAttention
+_MIXERS: dict[str, type[_Mixer]] = {"hyena": HyenaOperator, "attention": CausalAttention}
 
 
 class Mlp(nn.Module):
@@ -44,12 +51,12 @@ class LayerNorm(nn.LayerNorm):
 
 
 class Block(nn.Module):
-    """Pre-norm residual block: Hyena operator, then MLP."""
+    """Pre-norm residual block: Hyena operator or attention, then MLP."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.norm1 = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
-        self.mixer = HyenaOperator(config)
+        self.mixer: _Mixer = _MIXERS[config.mixer](config)
         self.norm2 = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.mlp = Mlp(config)
         self.dropout = nn.Dropout(config.resid_dropout)
@@ -57,7 +64,13 @@ class Block(nn.Module):
     def forward(self, residual: Tensor) -> Tensor:
         """Add to the residual stream, (B, L, D), at least fp32."""
         residual = residual + self.dropout(self.mixer(self.norm1(residual)))
-        updated: Tensor = residual + self.dropout(self.mlp(self.norm2(residual)))
+        norm, mlp = self.norm2, self.mlp
+        weights = FeedForwardWeights(
+            norm.weight, norm.bias, mlp.fc1.weight, mlp.fc1.bias, mlp.fc2.weight, mlp.fc2.bias
+        )
+        if blockwise(residual, weights) and not (self.training and self.dropout.p):
+            return feed_forward(residual, weights, eps=norm.eps)
+        updated: Tensor = residual + self.dropout(mlp(norm(residual)))
         return updated
 
 
@@ -80,6 +93,7 @@ class Backbone(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.checkpoint_blocks = config.checkpoint_blocks
+        self.keep_convolutions = config.keep_convolutions
         self.embeddings = Embeddings(config)
         self.dropout = nn.Dropout(config.embed_dropout)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
@@ -91,15 +105,37 @@ class Backbone(nn.Module):
         residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
         for block in self.layers:
             if self.checkpoint_blocks and torch.is_grad_enabled():
-                residual = recomputed(block, residual, use_reentrant=False)
+                residual = self._recomputed(block, residual)
             else:
                 residual = block(residual)
         hidden: Tensor = self.ln_f(residual)
         return hidden
 
+    def _recomputed(self, block: nn.Module, residual: Tensor) -> Tensor:
+        """Run a block such that the backward pass runs it again, with or without convolving."""
+        options: dict[str, Any] = {"context_fn": _keeping_convolutions}
+        updated: Tensor = recomputed(
+            block, residual, use_reentrant=False, **(options if self.keep_convolutions else {})
+        )
+        return updated
+
+
+def _keeping_convolutions() -> Any:
+    """Return the contexts in which a block runs and runs again, keeping long convolutions."""
+    return create_selective_checkpoint_contexts(_keep_convolution)  # type: ignore[no-untyped-call]
+
+
+def _keep_convolution(ctx: Any, operation: Any, *arguments: Any, **named: Any) -> CheckpointPolicy:
+    if operation is torch.ops.hyenadna.long_conv.default:
+        return CheckpointPolicy.MUST_SAVE
+    return CheckpointPolicy.PREFER_RECOMPUTE
+
 
 class HyenaDNA(nn.Module):
-    """Causal language model of DNA; parameter names are those of the released checkpoints."""
+    """Causal language model of DNA; parameter names are those of the released checkpoints.
+
+    With attention in place of the Hyena operators it is the Transformer baseline.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -136,6 +172,23 @@ class HyenaDNA(nn.Module):
             )
         hidden: Tensor = self.backbone(input_ids.long())
         return hidden
+
+    @contextmanager
+    def shared_filters(self, length: int) -> Iterator[None]:
+        """Evaluate each layer's filter once for all inputs inside, of up to `length` tokens.
+
+        Encloses the forward and backward passes of the micro-batches of a step. Gradients of the
+        filters' weights are there when it ends, the same as without it. Under context parallelism
+        `length` is that of whole sequences, of which each process evaluates its share.
+
+        Raises:
+            RuntimeError: filters are shared already.
+        """
+        with ExitStack() as stack:
+            for module in self.modules():
+                if isinstance(module, HyenaOperator):
+                    stack.enter_context(module.shared_filter(length))
+            yield
 
     @classmethod
     def from_pretrained(

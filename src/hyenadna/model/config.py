@@ -1,8 +1,8 @@
 """Shape of a HyenaDNA network and of a classification head on it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from hyenadna.settings import Settings
 
@@ -18,11 +18,15 @@ class ModelConfig(Settings):
     d_model: Count
     """Channels of the residual stream."""
     n_layer: Count
-    """Blocks, each of a Hyena operator and an MLP."""
+    """Blocks, each of a mixer along the sequence and an MLP."""
     d_inner: Count
     """Hidden channels of the MLP."""
     max_seq_len: Annotated[int, Field(ge=2)]
     """Tokens over which the implicit filter is defined, and so the longest input."""
+    mixer: Literal["hyena", "attention"] = "hyena"
+    """What mixes along the sequence: the Hyena operator, or attention for a Transformer."""
+    n_head: Count | None = None
+    """Heads of the attention; as many as are 64 channels wide if not given."""
     emb_dim: int = 5
     """Positional features of the implicit filter: time, and pairs of cosine and sine."""
     filter_order: Count = 64
@@ -53,12 +57,39 @@ class ModelConfig(Settings):
     """Whether the filter's positional features are weights, kept from a file that trained them."""
     checkpoint_blocks: bool = False
     """Recompute each block in the backward pass: less memory, more time, same gradients."""
+    keep_convolutions: bool = False
+    """Recompute all of a block but its long convolution, whose outputs are kept."""
 
     @property
     def n_logits(self) -> int:
         """Rows of the embedding: `vocab_size` rounded up."""
         multiple = self.pad_vocab_size_multiple
         return -(-self.vocab_size // multiple) * multiple
+
+    @property
+    def heads(self) -> int:
+        """Heads of the attention: `n_head`, or as many as are 64 channels wide, at least one."""
+        return self.n_head or max(1, self.d_model // 64)
+
+    @model_validator(mode="after")
+    def _has_heads_that_can_be_turned(self) -> Self:
+        if self.mixer == "hyena":
+            if self.n_head is not None:
+                raise ValueError(f"n_head {self.n_head} is for mixer attention; leave it out")
+        elif self.d_model % (2 * self.heads):
+            raise ValueError(
+                f"d_model {self.d_model} must be n_head ({self.heads}) times an even width, which "
+                "rotary positions need"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_what_is_recomputed(self) -> Self:
+        if self.keep_convolutions and not self.checkpoint_blocks:
+            raise ValueError(
+                "keep_convolutions says what checkpoint_blocks need not recompute; set both"
+            )
+        return self
 
     @field_validator("emb_dim")
     @classmethod

@@ -1,5 +1,7 @@
 """Implicit long filter of the Hyena operator (D channels, L length, F hidden, E features)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -44,6 +46,7 @@ class ImplicitFilter(nn.Module):
         super().__init__()
         self.config = config
         self.bias = nn.Parameter(torch.randn(config.d_model))
+        self._shared: tuple[int, Tensor] | None = None
         if config.learned_positions:
             self.pos_emb = LearnedPositions(config)
         order = config.filter_order
@@ -58,18 +61,53 @@ class ImplicitFilter(nn.Module):
         self.implicit_filter[last] = nn.Linear(order, config.d_model, bias=False)
         self.register_load_state_dict_pre_hook(_leave_out_derived)  # type: ignore[no-untyped-call]
 
-    def forward(self, length: int) -> Tensor:
-        """Return the first taps of each channel's filter, (D, L), at least fp32."""
+    def forward(self, length: int, start: int = 0) -> Tensor:
+        """Return taps `start` to `start` + L of each channel's filter, (D, L), at least fp32."""
+        if self._shared is not None:
+            return self._shared_taps(length, start)
         config = self.config
         options: Any = {
             "length": length,
             "max_length": config.max_seq_len,
             "shift": config.filter_shift,
+            "start": start,
         }
         if config.learned_positions:
-            features = self.pos_emb.z[0, :length]
+            features = self.pos_emb.z[0, start : start + length]
             return implicit_filter_reference(self._weights(), **options, features=features)
         return implicit_filter(self._weights(), **options)
+
+    @contextmanager
+    def shared(self, length: int, start: int = 0) -> Iterator[None]:
+        """Evaluate these taps once for all calls inside, which may ask for some of them.
+
+        Gradients gather on the taps, and go through the network to its weights once, at the end.
+
+        Raises:
+            RuntimeError: they are shared already.
+        """
+        if self._shared is not None:
+            raise RuntimeError("filters are shared already; leave that context before another")
+        taps = self(length, start)
+        leaf = taps.detach().requires_grad_(taps.requires_grad)
+        self._shared = start, leaf
+        try:
+            yield
+            if leaf.grad is not None:
+                taps.backward(leaf.grad)
+        finally:
+            self._shared = None
+
+    def _shared_taps(self, length: int, start: int) -> Tensor:
+        assert self._shared is not None
+        first, taps = self._shared
+        offset = start - first
+        if offset < 0 or offset + length > taps.shape[1]:
+            raise ValueError(
+                f"filters are shared at positions {first} to {first + taps.shape[1]}, got "
+                f"{start} to {start + length}; share them at the longest input"
+            )
+        return taps[:, offset : offset + length]
 
     def _weights(self) -> FilterWeights:
         first, *inner, last = (m for m in self.implicit_filter.values() if isinstance(m, nn.Linear))

@@ -1,7 +1,8 @@
 """The Hyena operator: gating and long convolution in place of attention (B, L length, D width)."""
 
 import os
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from hyenadna.ops import (
     long_conv_by_spectrum,
     short_conv,
 )
+
+if TYPE_CHECKING:
+    from hyenadna.model.context import ContextGroup
 
 # Of the memory of a device, what the filter spectrum of one layer may keep.
 _SPECTRUM_SHARE = 1 / 64
@@ -30,6 +34,7 @@ class HyenaOperator(nn.Module):
         self.short_filter = nn.Conv1d(3 * d, 3 * d, taps, groups=3 * d, padding=taps - 1)
         self.filter_fn = ImplicitFilter(config)
         self.out_proj = nn.Linear(d, d)
+        self.context: ContextGroup | None = None
         self._spectrum: tuple[Any, FilterSpectrum] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,12 +46,12 @@ class HyenaOperator(nn.Module):
         Returns:
             (B, L, D); position l sees positions 0..l only.
         """
-        batch, length, _ = x.shape
-        weight, bias = self.in_proj.weight, self.in_proj.bias
-        # in_proj with the channels first, which the convolutions want: saves a transposing copy.
-        projected = torch.baddbmm(bias[:, None], weight.expand(batch, -1, -1), x.mT)  # (B, 3 D, L)
-        assert self.short_filter.bias is not None
-        gate, v = short_conv(projected, self.short_filter.weight, self.short_filter.bias)
+        if self.context is not None:
+            from hyenadna.model.context import mix  # of which this module is a part
+
+            return mix(self, x, self.context)
+        length = x.shape[1]
+        gate, v = self.streams(x)
         # A compiled graph keeps nothing between calls.
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             y = long_conv(v, self.filter_fn(length), self.filter_fn.bias, post_gate=gate)
@@ -55,9 +60,25 @@ class HyenaOperator(nn.Module):
         mixed: Tensor = self.out_proj(y.mT)
         return mixed
 
+    def streams(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Project x (B, L, D) to the gate and the input of the long convolution, (B, D, L) each."""
+        weight, bias = self.in_proj.weight, self.in_proj.bias
+        # in_proj with the channels first, which the convolutions want: saves a transposing copy.
+        projected = torch.baddbmm(bias[:, None], weight.expand(len(x), -1, -1), x.mT)  # (B, 3 D, L)
+        assert self.short_filter.bias is not None
+        return short_conv(projected, self.short_filter.weight, self.short_filter.bias)
+
+    def shared_filter(self, length: int) -> AbstractContextManager[None]:
+        """Evaluate the filter once for all inputs inside; see `HyenaDNA.shared_filters`."""
+        if self.context is None:
+            return self.filter_fn.shared(length)
+        here = self.context.positions(length)
+        return self.filter_fn.shared(here.stop - here.start, here.start)
+
     def train(self, mode: bool = True) -> "HyenaOperator":
-        """Set training mode; a spectrum that was kept for inference is let go."""
-        self._spectrum = None
+        """Set the mode; training lets go of a spectrum that was kept for inference."""
+        if mode:
+            self._spectrum = None
         return super().train(mode)
 
     def _spectrum_for(self, v: Tensor) -> FilterSpectrum:

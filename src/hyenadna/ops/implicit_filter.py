@@ -77,6 +77,7 @@ def implicit_filter_reference(
     length: int,
     max_length: int,
     shift: float,
+    start: int = 0,
     features: Tensor | None = None,
 ) -> Tensor:
     """Compute `implicit_filter` by torch's own operators.
@@ -87,7 +88,7 @@ def implicit_filter_reference(
     Hidden layers are in fp64: each multiplies rounding errors by the frequency, ten or so, which
     would leave four digits of fp32 and none of TF32.
     """
-    position = torch.arange(length, device=weights.freq.device)
+    position = torch.arange(start, start + length, device=weights.freq.device)
     if features is None:
         size = weights.first_weight.shape[1]
         features = positional_features(position, features=size, max_length=max_length)
@@ -99,17 +100,18 @@ def implicit_filter_reference(
 
 
 def implicit_filter(
-    weights: FilterWeights, *, length: int, max_length: int, shift: float
+    weights: FilterWeights, *, length: int, max_length: int, shift: float, start: int = 0
 ) -> Tensor:
-    """Evaluate the filter of each channel at the first positions.
+    """Evaluate the filter of each channel at consecutive positions.
 
     Only the weights are saved for the gradients; the network is evaluated again going back.
 
     Args:
         weights: on one device.
-        length: L, taps to return; at most `max_length`.
+        length: L, taps to return.
         max_length: tokens over which the filter is defined, at least 2.
         shift: floor of the window.
+        start: position of the first of these taps; start + L is at most `max_length`.
 
     Returns:
         (D, L) in fp32, or in fp64 where the last weights are. A CPU computes hidden layers in
@@ -118,15 +120,17 @@ def implicit_filter(
     Raises:
         ValueError: Shapes do not fit each other, or length does not fit max_length.
     """
-    _check(weights, length, max_length)
+    _check(weights, length, max_length, start)
     small = length <= COMPOSED_POSITIONS and weights.freq.device.type == "cpu"
     if small and not torch.compiler.is_compiling():
-        return implicit_filter_reference(weights, length=length, max_length=max_length, shift=shift)
-    k: Tensor = torch.ops.hyenadna.implicit_filter(*weights, length, max_length, shift)
+        return implicit_filter_reference(
+            weights, length=length, max_length=max_length, shift=shift, start=start
+        )
+    k: Tensor = torch.ops.hyenadna.implicit_filter(*weights, length, max_length, shift, start)
     return k
 
 
-def _check(weights: FilterWeights, length: int, max_length: int) -> None:
+def _check(weights: FilterWeights, length: int, max_length: int, start: int) -> None:
     shapes = [tuple(x.shape) for x in weights]
     try:
         (hidden, features), (channels, _), layers = shapes[0], shapes[4], shapes[2][0]
@@ -139,20 +143,20 @@ def _check(weights: FilterWeights, length: int, max_length: int) -> None:
             "implicit_filter takes weights (F, E), (F,), (M, F, F), (M, F), (D, F) and (F,) with "
             f"E odd and at least 3, got {', '.join(map(str, shapes))}"
         )
-    if not 1 <= length <= max_length or max_length < 2:
+    if not 1 <= length <= max_length - start or start < 0 or max_length < 2:
         raise ValueError(
-            f"implicit_filter takes length from 1 to max_length, and that at least 2, "
-            f"got {length} and {max_length}"
+            "implicit_filter takes length from 1 to max_length less start, max_length at least 2 "
+            f"and start at least 0, got {length}, {max_length} and {start}"
         )
 
 
 def _forward(*arguments: Any) -> Tensor:
-    *given, length, max_length, shift = arguments
+    *given, length, max_length, shift, start = arguments
     weights, last = _in_fp64(FilterWeights(*given)), widened(given[4])
     k = last.new_empty(last.shape[0], length)
     # Autocast reaches into operators, and would narrow the products to half precision.
     with torch.autocast(k.device.type, enabled=False):
-        for block, position in _blocks(length, k.device):
+        for block, position in _blocks(start, length, k.device):
             _, waves = _hidden(weights, _features(weights, position, max_length))
             window = _window(position, last, max_length=max_length, shift=shift)
             torch.mul(last @ waves[-1].to(last.dtype), window, out=k[:, block])
@@ -160,11 +164,11 @@ def _forward(*arguments: Any) -> Tensor:
 
 
 def _backward(dk: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-    *given, length, max_length, shift = arguments
+    *given, length, max_length, shift, start = arguments
     weights, last = _in_fp64(FilterWeights(*given)), widened(given[4])
     sums = [torch.zeros_like(x) for x in weights]
     with torch.autocast(dk.device.type, enabled=False):
-        for block, position in _blocks(length, dk.device):
+        for block, position in _blocks(start, length, dk.device):
             window = _window(position, last, max_length=max_length, shift=shift)
             d_taps = window.mul_(dk[:, block])
             features = _features(weights, position, max_length)
@@ -225,11 +229,11 @@ def _window(position: Tensor, last: Tensor, *, max_length: int, shift: float) ->
     return (-rates[:, None] * time).exp_().add_(shift)
 
 
-def _blocks(length: int, device: torch.device) -> Iterator[tuple[slice, Tensor]]:
-    """Cut positions 0 to L - 1 into blocks, each as a slice and as numbers (n,)."""
-    for start in range(0, length, BLOCK_POSITIONS):
-        end = min(start + BLOCK_POSITIONS, length)
-        yield slice(start, end), torch.arange(start, end, device=device)
+def _blocks(start: int, length: int, device: torch.device) -> Iterator[tuple[slice, Tensor]]:
+    """Cut L taps into blocks, each as a slice of them and as its positions (n,)."""
+    for low in range(0, length, BLOCK_POSITIONS):
+        high = min(low + BLOCK_POSITIONS, length)
+        yield slice(low, high), torch.arange(start + low, start + high, device=device)
 
 
 def _in_fp64(weights: FilterWeights) -> FilterWeights:
@@ -244,26 +248,26 @@ def _has_kernels(weights: FilterWeights) -> bool:
 
 
 def _forward_cuda(*arguments: Any) -> Tensor:
-    *given, length, max_length, shift = arguments
+    *given, length, max_length, shift, start = arguments
     weights = FilterWeights(*given)
     if not _has_kernels(weights):
         return _forward(*arguments)
     from hyenadna.ops import implicit_filter_kernels  # imports triton, which is not everywhere
 
     return implicit_filter_kernels.forward(
-        weights, length=length, max_length=max_length, shift=shift
+        weights, length=length, max_length=max_length, shift=shift, start=start
     )
 
 
 def _backward_cuda(dk: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-    *given, length, max_length, shift = arguments
+    *given, length, max_length, shift, start = arguments
     weights = FilterWeights(*given)
     if not _has_kernels(weights):
         return _backward(dk, *arguments)
     from hyenadna.ops import implicit_filter_kernels
 
     gradients = implicit_filter_kernels.backward(
-        dk, weights, length=length, max_length=max_length, shift=shift
+        dk, weights, length=length, max_length=max_length, shift=shift, start=start
     )
     return tuple(
         x.new_empty(x.shape).copy_(gradient) for x, gradient in zip(weights, gradients, strict=True)
@@ -280,15 +284,15 @@ def _fake_backward(dk: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    *weights, ctx.length, ctx.max_length, ctx.shift = inputs
+    *weights, ctx.length, ctx.max_length, ctx.shift, ctx.start = inputs
     ctx.save_for_backward(*weights)
 
 
 def _gradients(ctx: Any, dk: Tensor) -> tuple[Tensor | None, ...]:
     gradients = torch.ops.hyenadna.implicit_filter_backward(
-        dk, *ctx.saved_tensors, ctx.length, ctx.max_length, ctx.shift
+        dk, *ctx.saved_tensors, ctx.length, ctx.max_length, ctx.shift, ctx.start
     )
-    return *gradients, None, None, None
+    return *gradients, None, None, None, None
 
 
 def _refuse(ctx: Any, *gradients: Tensor) -> None:
@@ -300,7 +304,7 @@ def _refuse(ctx: Any, *gradients: Tensor) -> None:
 
 _INPUTS = (
     "Tensor first_weight, Tensor first_bias, Tensor inner_weights, Tensor inner_biases, "
-    "Tensor last_weight, Tensor freq, SymInt length, SymInt max_length, float shift"
+    "Tensor last_weight, Tensor freq, SymInt length, SymInt max_length, float shift, SymInt start"
 )
 torch.library.define("hyenadna::implicit_filter", f"({_INPUTS}) -> Tensor")
 torch.library.define(

@@ -1,9 +1,9 @@
 """Triton kernels of the implicit filter (D channels, L length, E features, F hidden, M inner).
 
 A program holds a block of BL positions as columns: features (E, BL), activations (F, BL), taps
-(D, BL). Nothing but k and its gradients is as long as the sequence, except the gradient of one
-hidden layer at a time. E and F are compile-time constants: addresses computed from them would take
-the registers that the products need.
+(D, BL); tap 0 is at position `origin`. Nothing but k and its gradients is as long as the sequence,
+except the gradient of one hidden layer at a time. E and F are compile-time constants: addresses
+computed from them would take the registers that the products need.
 
 Products are `tf32x3`, three of operands split in two on tensor cores. Those truncate their sums:
 emulated at their worst, filters erred up to 1.9 times as much as by multiply-adds in fp32, which is
@@ -34,7 +34,7 @@ ENOUGH_PROGRAMS = 256
 # Blocks and warps below are the largest that compile without spills for sm_80 and sm_90.
 
 # Sizes differ from model to model, and each kind would be compiled anew.
-_SIZES = ["D", "M", "m", "span"]
+_SIZES = ["D", "M", "m", "span", "origin"]
 
 INVERSE_PI = tl.constexpr(0.3183098861837907)
 # pi in three parts, the first two of few bits: whole multiples of those are exact in fp32 up to
@@ -139,12 +139,13 @@ def _hidden(
 @triton.jit(do_not_specialize=_SIZES)
 def forward_kernel(
     k_ptr, first_w, first_b, inner_w, inner_b, last_w, freq_ptr, rates_ptr, turns_ptr,
-    L, D, M, end, shift, span,
+    L, D, M, end, shift, span, origin,
     F: tl.constexpr, FP: tl.constexpr, E: tl.constexpr, EP: tl.constexpr,
     BL: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
     """Write k (D, L): program (i, j) block i of positions, and j of `span` channels."""
-    at = (tl.program_id(0) * BL + tl.arange(0, BL)).to(tl.int64)
+    tap = (tl.program_id(0) * BL + tl.arange(0, BL)).to(tl.int64)
+    at = origin + tap
     f = tl.arange(0, FP)
     freq = tl.load(freq_ptr + f, mask=f < F, other=0.0)[:, None]
     h = _hidden(first_w, first_b, inner_w, inner_b, turns_ptr, at, end, freq, f, M, F, E, EP)
@@ -156,8 +157,8 @@ def forward_kernel(
         rates = tl.load(rates_ptr + d, mask=d < D, other=0.0)
         window = tl.exp(-rates[:, None] * _time(at, end)[None, :]) + shift
         taps = tl.dot(w, h, input_precision="tf32x3") * window
-        there = (d < D)[:, None] & (at < L)[None, :]
-        tl.store(k_ptr + d.to(tl.int64)[:, None] * L + at[None, :], taps, mask=there)
+        there = (d < D)[:, None] & (tap < L)[None, :]
+        tl.store(k_ptr + d.to(tl.int64)[:, None] * L + tap[None, :], taps, mask=there)
 
 
 @triton.jit
@@ -169,7 +170,7 @@ def _add(ptr, x, mask):
 def last_backward_kernel(
     dk_ptr, dh_ptr, partial_ptr,
     first_w, first_b, inner_w, inner_b, last_w, freq_ptr, rates_ptr, turns_ptr,
-    L, D, M, end, shift, stride,
+    L, D, M, end, shift, stride, origin,
     F: tl.constexpr, FP: tl.constexpr, E: tl.constexpr, EP: tl.constexpr,
     BL: tl.constexpr, BD: tl.constexpr,
 ):  # fmt: skip
@@ -181,14 +182,15 @@ def last_backward_kernel(
     freq = tl.load(freq_ptr + f, mask=f < F, other=0.0)[:, None]
     partial_ptr += tl.program_id(0).to(tl.int64) * D * F
     for block in range(tl.program_id(0), tl.cdiv(L, BL), tl.num_programs(0)):
-        at = (block * BL + tl.arange(0, BL)).to(tl.int64)
+        tap = (block * BL + tl.arange(0, BL)).to(tl.int64)
+        at = origin + tap
         h = _hidden(first_w, first_b, inner_w, inner_b, turns_ptr, at, end, freq, f, M, F, E, EP)
         h = tl.trans(h)
         dh = tl.zeros((FP, BL), tl.float32)
         for start in range(0, D, BD):
             d = start + tl.arange(0, BD)
-            there = (d < D)[:, None] & (at < L)[None, :]
-            from_dk = dk_ptr + d.to(tl.int64)[:, None] * stride + at[None, :]
+            there = (d < D)[:, None] & (tap < L)[None, :]
+            from_dk = dk_ptr + d.to(tl.int64)[:, None] * stride + tap[None, :]
             dk = tl.load(from_dk, mask=there, other=0.0).to(tl.float32)
             rates = tl.load(rates_ptr + d, mask=d < D, other=0.0)
             dk *= tl.exp(-rates[:, None] * _time(at, end)[None, :]) + shift
@@ -197,13 +199,14 @@ def last_backward_kernel(
             dh += tl.dot(tl.trans(w), dk, input_precision="tf32x3")
             dw = tl.dot(dk, h, input_precision="tf32x3")
             _add(partial_ptr + d[:, None] * F + f[None, :], dw, there)
-        there = (f < F)[:, None] & (at < L)[None, :]
-        tl.store(dh_ptr + f.to(tl.int64)[:, None] * L + at[None, :], dh, mask=there)
+        there = (f < F)[:, None] & (tap < L)[None, :]
+        tl.store(dh_ptr + f.to(tl.int64)[:, None] * L + tap[None, :], dh, mask=there)
 
 
 @triton.jit(do_not_specialize=_SIZES)
 def inner_backward_kernel(
-    dh_ptr, partial_ptr, first_w, first_b, inner_w, inner_b, freq_ptr, turns_ptr, L, m, end,
+    dh_ptr, partial_ptr, first_w, first_b, inner_w, inner_b, freq_ptr, turns_ptr,
+    L, m, end, origin,
     F: tl.constexpr, FP: tl.constexpr, E: tl.constexpr, EP: tl.constexpr, BL: tl.constexpr,
 ):  # fmt: skip
     """Take dh (F, L) in place from after inner layer m to before it.
@@ -218,12 +221,13 @@ def inner_backward_kernel(
     d_freq = tl.zeros((FP,), tl.float32)
     partial_ptr += tl.program_id(0).to(tl.int64) * (F + 2) * F
     for block in range(tl.program_id(0), tl.cdiv(L, BL), tl.num_programs(0)):
-        at = (block * BL + tl.arange(0, BL)).to(tl.int64)
+        tap = (block * BL + tl.arange(0, BL)).to(tl.int64)
+        at = origin + tap
         h = _hidden(first_w, first_b, inner_w, inner_b, turns_ptr, at, end, freq, f, m, F, E, EP)
         x = _layer(inner_w, inner_b, m, f, h, F)
         r, sign = _reduce(freq * x)
-        there = (f < F)[:, None] & (at < L)[None, :]
-        to_dh = dh_ptr + f.to(tl.int64)[:, None] * L + at[None, :]
+        there = (f < F)[:, None] & (tap < L)[None, :]
+        to_dh = dh_ptr + f.to(tl.int64)[:, None] * L + tap[None, :]
         dx = tl.load(to_dh, mask=there, other=0.0) * _cosine(r, sign)
         d_freq += tl.sum(dx * x, axis=1)
         dx *= freq
@@ -237,9 +241,9 @@ def inner_backward_kernel(
     tl.store(partial_ptr + F * F + F + f, d_freq, mask=f < F)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def first_backward_kernel(
-    dh_ptr, partial_ptr, first_w, first_b, freq_ptr, turns_ptr, L, end,
+    dh_ptr, partial_ptr, first_w, first_b, freq_ptr, turns_ptr, L, end, origin,
     F: tl.constexpr, FP: tl.constexpr, E: tl.constexpr, EP: tl.constexpr, BL: tl.constexpr,
 ):  # fmt: skip
     """Write to (programs, F, E + 2) gradients from dh (F, L), that of the first activations.
@@ -252,12 +256,13 @@ def first_backward_kernel(
     dw = tl.zeros((FP, EP), tl.float32)
     d_freq = tl.zeros((FP,), tl.float32)
     for block in range(tl.program_id(0), tl.cdiv(L, BL), tl.num_programs(0)):
-        at = (block * BL + tl.arange(0, BL)).to(tl.int64)
+        tap = (block * BL + tl.arange(0, BL)).to(tl.int64)
+        at = origin + tap
         features = _features(turns_ptr, at, end, EP)
         x = tl.dot(_first(first_w, first_b, f, F, E, EP), features, input_precision="tf32x3")
         r, sign = _reduce(freq * x)
-        there = (f < F)[:, None] & (at < L)[None, :]
-        dh = tl.load(dh_ptr + f.to(tl.int64)[:, None] * L + at[None, :], mask=there, other=0.0)
+        there = (f < F)[:, None] & (tap < L)[None, :]
+        dh = tl.load(dh_ptr + f.to(tl.int64)[:, None] * L + tap[None, :], mask=there, other=0.0)
         dx = dh * _cosine(r, sign)
         d_freq += tl.sum(dx * x, axis=1)
         dw += tl.dot(dx * freq, tl.trans(features), input_precision="tf32x3")
@@ -266,7 +271,9 @@ def first_backward_kernel(
     tl.store(row + E + 1, d_freq, mask=f < F)
 
 
-def forward(weights: FilterWeights, *, length: int, max_length: int, shift: float) -> Tensor:
+def forward(
+    weights: FilterWeights, *, length: int, max_length: int, shift: float, start: int = 0
+) -> Tensor:
     """Return k (D, L) in fp32; arguments as in `ops.implicit_filter`."""
     weights = _plain(weights)
     last = weights.last_weight
@@ -278,14 +285,20 @@ def forward(weights: FilterWeights, *, length: int, max_length: int, shift: floa
     with on_device_of(last):
         forward_kernel[(blocks, triton.cdiv(channels, span))](
             k, *weights, *_tables(weights, max_length), length, channels,
-            len(weights.inner_weights), max_length - 1.0, shift, span,
+            len(weights.inner_weights), max_length - 1.0, shift, span, start,
             **_shape(weights), BL=64, BD=32,
         )  # fmt: skip
     return k
 
 
 def backward(
-    dk: Tensor, weights: FilterWeights, *, length: int, max_length: int, shift: float
+    dk: Tensor,
+    weights: FilterWeights,
+    *,
+    length: int,
+    max_length: int,
+    shift: float,
+    start: int = 0,
 ) -> FilterWeights:
     """Return the gradient of each weight in fp32, in a fixed order of sums."""
     dk = rowwise(dk)
@@ -300,16 +313,16 @@ def backward(
         d_last = last.new_zeros(programs, channels, hidden)
         last_backward_kernel[(programs,)](
             dk, dh, d_last, *weights, rates, turns, length, channels, layers, end, shift,
-            dk.stride(0), **shape, BL=32, BD=32, num_warps=8,
+            dk.stride(0), start, **shape, BL=32, BD=32, num_warps=8,
         )  # fmt: skip
         inner = last.new_zeros(layers, programs, hidden + 2, hidden)
         for m in reversed(range(layers)):
             inner_backward_kernel[(programs,)](
-                dh, inner[m], *below, freq, turns, length, m, end, **shape, BL=16
+                dh, inner[m], *below, freq, turns, length, m, end, start, **shape, BL=16
             )
         first = last.new_empty(programs, hidden, shape["E"] + 2)
         first_backward_kernel[(programs,)](
-            dh, first, *below[:2], freq, turns, length, end, **shape, BL=32
+            dh, first, *below[:2], freq, turns, length, end, start, **shape, BL=32
         )
     first, inner = first.sum(0), inner.sum(1)
     return FilterWeights(

@@ -43,7 +43,7 @@ def answer(results: Results, scores: list[Score]) -> Answer:
 def _title(results: Results) -> str:
     if not results.runs:
         return "HyenaDNA: no results yet"
-    models = sorted({run.model for run in results.of("pretrain", *STAGES)})
+    models = sorted({run.model for run in [*_pretrained(results), *results.of(*STAGES)]})
     genomes = sorted({run.subject for run in results.of("pretrain")})
     names = ", ".join(models) if len(models) <= 3 else formats.plural(len(models), "model")
     pretrained = f", pretrained on {', '.join(genomes)}" if genomes else ""
@@ -51,7 +51,7 @@ def _title(results: Results) -> str:
 
 
 def _sentences(results: Results, scores: list[Score]) -> Iterator[str]:
-    pretrained = _lowest_perplexity(results.of("pretrain"))
+    pretrained = _lowest_perplexity(_pretrained(results))
     if pretrained:
         yield _perplexity_sentence(pretrained)
     for model in sorted({score.model for score in scores if score.model}):
@@ -61,6 +61,11 @@ def _sentences(results: Results, scores: list[Score]) -> Iterator[str]:
         yield "No fine-tuned model can be compared with a baseline yet."
     for run in results.of("biotypes")[:1]:
         yield from _biotype_sentence(run)
+
+
+def _pretrained(results: Results) -> list[Run]:
+    """Return what was pretrained but for Transformers, which are there to compare with."""
+    return [run for run in results.of("pretrain") if run.info.mixer != "attention"]
 
 
 def _lowest_perplexity(runs: list[Run]) -> Run | None:
@@ -147,7 +152,7 @@ def against_scratch(scores: list[Score]) -> list[Score]:
 
 
 def _facts(results: Results, scores: list[Score]) -> Iterator[Fact]:
-    pretrained = _lowest_perplexity(results.of("pretrain"))
+    pretrained = _lowest_perplexity(_pretrained(results))
     if pretrained:
         split = _judged_on(pretrained)
         chain = min(markov(pretrained, split).values(), default=math.nan)

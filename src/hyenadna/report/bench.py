@@ -9,9 +9,9 @@ from hyenadna.report.results import BenchRun, Measurement, Results, Slope
 
 FORWARD, BOTH = "forward", "forward+backward"
 DIRECTIONS = {BOTH: "forward and backward", FORWARD: "forward"}
-CONVOLUTION, ATTENTION = "long_conv", "attention"
-TITLES = {CONVOLUTION: "long convolution", ATTENTION: "attention"}
-OURS, PLAIN = "hyenadna", "torch.fft"
+CONVOLUTION, ATTENTION, MODEL = "long_conv", "attention", "model"
+TITLES = {CONVOLUTION: "long convolution", ATTENTION: "attention", MODEL: "a training step"}
+OURS, PLAIN, TRANSFORMER = "hyenadna", "torch.fft", "Transformer"
 
 PUBLISHED = (
     "As published, by another protocol and on another machine, and therefore beside the "
@@ -31,6 +31,8 @@ class Setting:
     dtype: str
     batch: int
     channels: int
+    of_network: bool = False
+    """Whether a whole network was timed, and not one operation."""
 
     @property
     def shape(self) -> str:
@@ -111,7 +113,7 @@ def comparisons(runs: list[BenchRun]) -> list[Comparison]:
 
 
 def ordered(runs: list[BenchRun]) -> list[BenchRun]:
-    """Put the convolution before attention, and both before others."""
+    """Put the convolution before attention and whole networks, and these before others."""
     return sorted(runs, key=lambda run: _rank(run.operation))
 
 
@@ -158,7 +160,8 @@ def _slope(setting: Setting, run: BenchRun, key: tuple[str, str, str]) -> Slope 
 
 
 def _setting(run: BenchRun, of: Measurement) -> Setting:
-    return Setting(run.info.device, run.info.threads, of.dtype, of.batch, of.channels)
+    shape = (of.dtype, of.batch, of.channels)
+    return Setting(run.info.device, run.info.threads, *shape, of_network=of.operation == MODEL)
 
 
 def _rank(operation: str) -> int:

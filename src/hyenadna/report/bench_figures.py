@@ -1,7 +1,9 @@
-"""The time of operations against the length of the sequence, on logarithmic axes."""
+"""Time, and of networks also memory, against the length of the sequence, on logarithmic axes."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
@@ -12,6 +14,7 @@ from hyenadna.report.bench import (
     DIRECTIONS,
     OURS,
     TITLES,
+    TRANSFORMER,
     Comparison,
     Series,
 )
@@ -24,13 +27,51 @@ TICKS = 6
 
 def by_length(comparisons: list[Comparison]) -> Iterator[Figure]:
     """Draw each setting that has times."""
-    drawn = [of for of in comparisons if any(series.timed for series in of.series)]
-    for index, comparison in enumerate(drawn, start=1):
-        name = "cost-by-length" if index == 1 else f"cost-by-length-{index}"
-        yield _figure(name, comparison)
+    named = Counter[str]()
+    for comparison in comparisons:
+        if any(series.timed for series in comparison.series):
+            of_network = comparison.setting.of_network
+            name = "training-step-by-length" if of_network else "cost-by-length"
+            named[name] += 1
+            name += f"-{named[name]}" if named[name] > 1 else ""
+            yield (_of_networks if of_network else _of_operations)(name, comparison)
 
 
-def _figure(name: str, comparison: Comparison) -> Figure:
+def _of_networks(name: str, comparison: Comparison) -> Figure:
+    """Draw the time of a training step and the memory that it takes."""
+    shown = [series for series in comparison.series if series.timed]
+    with_memory = [series for series in shown if any(of.peak_bytes > 0 for of in series.timed)]
+    figure, panels = new(7.0, 3.3 + 2.7 * bool(with_memory), ratios=[1] * (1 + bool(with_memory)))
+    looks = _looks(shown)
+    for series in shown:
+        _draw(panels[0], series, looks[series.operation, series.implementation])
+    _frame(panels[0], "time, forward and backward", sloped=any(of.slope for of in shown))
+    for series in with_memory:
+        points = [of for of in series.timed if of.peak_bytes > 0]
+        panels[1].plot(
+            [of.length for of in points], [of.peak_bytes for of in points], markersize=4.5,
+            label=formats.shortened(series.implementation),
+            **looks[series.operation, series.implementation],
+        )  # fmt: skip
+    if with_memory:
+        _frame(panels[1], "memory beyond weights", sloped=False)
+        panels[1].yaxis.set_major_formatter(FuncFormatter(lambda at, _: formats.memory(at)))
+    name_lengths(panels[-1], {of.length for series in shown for of in series.timed})
+    setting = comparison.setting
+    return Figure(
+        name=name,
+        title=f"A training step against length: {setting.shape}",
+        caption="Two layers, forward and backward with gradient checkpointing, on "
+        f"{setting.machine}; {comparison.versions}. Medians; bars are quartiles where they reach "
+        f"beyond the mark. {_about_slopes(shown)}",
+        description=". ".join(_in_words(series) for series in shown) + ".",
+        svg=to_svg(figure),
+        sources=_sources(comparison),
+    )
+
+
+def _of_operations(name: str, comparison: Comparison) -> Figure:
+    """Draw the time of each operation, forward and with backward."""
     shown = [series for series in comparison.series if series.timed]
     directions = [of for of in DIRECTIONS if any(series.direction == of for series in shown)]
     figure, panels = new(7.0, 0.6 + 2.7 * len(directions), ratios=[1] * len(directions))
@@ -40,7 +81,7 @@ def _figure(name: str, comparison: Comparison) -> Figure:
         for series in panel:
             _draw(axes, series, looks[series.operation, series.implementation])
         _frame(axes, DIRECTIONS[direction], sloped=any(series.slope for series in panel))
-    _name_lengths(panels[-1], {of.length for series in shown for of in series.timed})
+    name_lengths(panels[-1], {of.length for series in shown for of in series.timed})
     setting = comparison.setting
     return Figure(
         name=name,
@@ -49,29 +90,31 @@ def _figure(name: str, comparison: Comparison) -> Figure:
         f"quartiles where they reach beyond the mark. {_about_slopes(shown)}",
         description=". ".join(_in_words(series) for series in shown) + ".",
         svg=to_svg(figure),
-        sources=tuple(
-            path for run in comparison.runs for path in (run.measurements_file, run.info_file)
-        ),
+        sources=_sources(comparison),
     )
 
 
-def _looks(shown: list[Series]) -> dict[tuple[str, str], dict[str, object]]:
+def _sources(comparison: Comparison) -> tuple[str, ...]:
+    return tuple(path for run in comparison.runs for path in (run.measurements_file, run.info_file))
+
+
+def _looks(shown: list[Series]) -> dict[tuple[str, str], dict[str, Any]]:
     """Return colour, marker and line of each implementation, the same in every panel."""
-    looks: dict[tuple[str, str], dict[str, object]] = {}
+    looks: dict[tuple[str, str], dict[str, Any]] = {}
     for key in dict.fromkeys((series.operation, series.implementation) for series in shown):
         index = len(looks)
         ours = key[1] == OURS
         looks[key] = {
             "color": TUNED if ours else HUES[index % len(HUES)],
             "marker": MARKERS[index % len(MARKERS)],
-            "linestyle": "--" if key[0] == ATTENTION else "-",
+            "linestyle": "--" if ATTENTION in key or TRANSFORMER in key else "-",
             "linewidth": 2.0 if ours else 1.2,
             "zorder": 4 if ours else 3,
         }
     return looks
 
 
-def _draw(axes: Axes, series: Series, look: dict[str, object]) -> None:
+def _draw(axes: Axes, series: Series, look: dict[str, Any]) -> None:
     lengths = [of.length for of in series.timed]
     medians = [of.median for of in series.timed]
     reach = [
@@ -81,7 +124,7 @@ def _draw(axes: Axes, series: Series, look: dict[str, object]) -> None:
     label = formats.shortened(series.implementation)
     if series.slope:
         label += f" ({series.slope.slope:.2f})"
-    axes.errorbar(lengths, medians, yerr=reach, label=label, markersize=4.5, elinewidth=1.2, **look)  # type: ignore[arg-type]
+    axes.errorbar(lengths, medians, yerr=reach, label=label, markersize=4.5, elinewidth=1.2, **look)
 
 
 def _reach(seconds: float) -> float:
@@ -103,7 +146,7 @@ def _frame(axes: Axes, title: str, *, sloped: bool) -> None:
     )  # fmt: skip
 
 
-def _name_lengths(axes: Axes, lengths: set[int]) -> None:
+def name_lengths(axes: Axes, lengths: set[int]) -> None:
     """Name some powers of two along the axis, or what was measured where there are none."""
     axes.set_xscale("log")
     low, high = math.log2(min(lengths)), math.log2(max(lengths))

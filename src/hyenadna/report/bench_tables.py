@@ -9,8 +9,10 @@ from hyenadna.report.bench import (
     BOTH,
     CONVOLUTION,
     FORWARD,
+    MODEL,
     OURS,
     TITLES,
+    TRANSFORMER,
     Comparison,
 )
 from hyenadna.report.cells import Cell, Column, Table, memory, number, texts
@@ -27,6 +29,8 @@ Pair = tuple[Measurement | None, Measurement | None]
 
 def costs(comparison: Comparison) -> Table:
     """Show every implementation at every length, forward and with backward."""
+    if comparison.setting.of_network:
+        return training_steps(comparison)
     with_memory = any(of.peak_bytes >= 0 for series in comparison.series for of in series.timed)
     return Table(
         name="cost-by-length",
@@ -98,6 +102,53 @@ def time(of: Measurement | None) -> Cell:
     if not math.isfinite(of.low) or not math.isfinite(of.high):
         return median
     return replace(median, note=formats.timings(of.low, of.high))
+
+
+def training_steps(comparison: Comparison) -> Table:
+    """Show time and memory of each network at every length, and both beside the Transformer's."""
+    theirs = comparison.get(MODEL, TRANSFORMER, BOTH)
+    rows = [
+        (length, [Cell(formats.count(length), value=length), *_of_network(of, theirs.get(length))])
+        for _, name in comparison.implementations(MODEL)
+        for length, of in comparison.get(MODEL, name, BOTH).items()
+    ]
+    return Table(
+        name="training-step-by-length",
+        title=f"A training step by length: {comparison.setting.shape}",
+        caption="Two layers, forward and backward with gradient checkpointing, on "
+        f"{comparison.setting.machine}; {comparison.versions}. Median time of one step, quartiles "
+        "below it; memory is the most that tensors take beyond weights and gradients. The ratios "
+        "are how many times as much time and memory the Transformer takes, timed in turns with "
+        "the others.",
+        columns=[
+            Column("Length", kind="text"),
+            *texts("Network", "Attention by"),
+            *map(Column, ("Time", "Transformer's time", "Memory", "Transformer's memory")),
+        ],
+        rows=[row for _, row in sorted(rows, key=lambda of: of[0])],
+        sources=tuple(run.measurements_file for run in comparison.runs),
+    )
+
+
+def _of_network(of: Measurement, theirs: Measurement | None) -> list[Cell]:
+    """Return what follows the length of a network's row."""
+    of_time, of_memory = (
+        (_known(theirs.median), _known(theirs.peak_bytes)) if theirs else (math.nan, math.nan)
+    )
+    peak = _known(of.peak_bytes)
+    return [
+        Cell(of.implementation),
+        Cell(of.path or formats.NOTHING),
+        time(of),
+        number(of_time / of.median, formats.times),
+        memory(peak),
+        number(of_memory / peak, formats.times),
+    ]
+
+
+def _known(value: float) -> float:
+    """Return a time or a size, NaN where there is none."""
+    return value if value > 0 else math.nan
 
 
 def attention(comparison: Comparison) -> Table | None:

@@ -22,6 +22,7 @@ def missing(results: Results, scores: list[Score]) -> list[Missing]:
     """List what a complete run has and this one lacks."""
     parts: tuple[tuple[str, Sequence[object], list[str]], ...] = (
         ("Pretraining", results.of("pretrain"), ["pretrain_all"]),
+        ("Perplexity against context", results.of("context"), ["contexts"]),
         ("Models trained on a benchmark", results.of(*STAGES), []),
         ("Biotypes and the map of genes", results.of("biotypes"), ["biotypes"]),
         ("Genomes and what letters they have", results.genomes, []),

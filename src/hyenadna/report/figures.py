@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hyenadna.report import bench_figures, formats, pretraining_figures, score_figures
+from hyenadna.report import (
+    bench_figures,
+    context_figures,
+    formats,
+    pretraining_figures,
+    score_figures,
+)
 from hyenadna.report.bench import comparisons
 from hyenadna.report.costs import by_rule
 from hyenadna.report.drawing import (
@@ -36,7 +42,10 @@ def draw(results: Results, scores: list[Score]) -> dict[str, list[Figure]]:
     with style():
         return {
             "answer": list(score_figures.glance(scores)),
-            "pretraining": list(pretraining_figures.curves(results.of("pretrain"))),
+            "pretraining": [
+                *pretraining_figures.curves(results.of("pretrain")),
+                *context_figures.curves(results.of("context"), results.positions),
+            ],
             "benchmarks": [score_figures.benchmark(score) for score in scores if score.means],
             "biotypes": [_embedding(plane) for plane in results.maps],
             "length": list(bench_figures.by_length(comparisons(results.bench))),

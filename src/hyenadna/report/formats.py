@@ -12,6 +12,7 @@ TIMING_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 TITLES = {
     "pretrain": "Pretraining",
+    "context": "Perplexity by context",
     "majority": "Majority class",
     "length": "Length only",
     "kmer": "k-mer counts",

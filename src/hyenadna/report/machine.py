@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hyenadna.report.completeness import Missing
+from hyenadna.report.contexts import Series, by_genome
 from hyenadna.report.results import BenchRun, Problem, Results, Run
 from hyenadna.report.scores import Score, Spread, markov
 
@@ -15,6 +16,9 @@ def as_json(
     """Return plain values, each group with the files that it comes from; null is no number."""
     return {
         "pretraining": [_pretraining(run) for run in results.of("pretrain")],
+        "contexts": [
+            _context(of) for series in by_genome(results.of("context")).values() for of in series
+        ],
         "benchmarks": [_benchmark(score) for score in scores],
         "biotypes": [_biotypes(run) for run in results.of("biotypes")],
         "bench": [_bench(run) for run in results.bench],
@@ -32,6 +36,14 @@ def _pretraining(run: Run) -> dict[str, Any]:
         for split in ("valid", "test")
     }
     return {"model": run.model, "genome": run.subject, **_origin(run), **splits}
+
+
+def _context(of: Series) -> dict[str, Any]:
+    perplexities = {
+        str(context): _finite(of.value(context, "perplexity")) for context in of.contexts
+    }
+    names = {"model": of.run.model, "genome": of.run.subject, "split": of.split}
+    return {**names, **_origin(of.run), "perplexity": perplexities}
 
 
 def _benchmark(score: Score) -> dict[str, Any]:

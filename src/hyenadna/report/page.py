@@ -17,6 +17,7 @@ from hyenadna.report import (
     bench,
     bench_tables,
     completeness,
+    contexts,
     drawing,
     figures,
     formats,
@@ -104,8 +105,8 @@ def _opening(
 def _sections(
     results: Results, scores: list[Score], figures_of: dict[str, list[Figure]]
 ) -> Iterator[Section]:
-    if results.of("pretrain"):
-        yield _pretraining(results.of("pretrain"), figures_of["pretraining"])
+    if results.of("pretrain", "context"):
+        yield _pretraining(results, figures_of["pretraining"])
     if scores:
         yield Section(
             name="benchmarks",
@@ -138,17 +139,22 @@ def _sections(
         )
 
 
-def _pretraining(runs: list[Run], curves: list[Figure]) -> Section:
+def _pretraining(results: Results, curves: list[Figure]) -> Section:
     by_genome: dict[str, list[Run]] = {}
-    for run in runs:
+    for run in results.of("pretrain"):
         by_genome.setdefault(run.subject, []).append(run)
+    by_context = contexts.by_genome(results.of("context"))
     return Section(
         name="pretraining",
         title="Pretraining",
         introduction="How well the model learned to predict the next base, beside Markov chains "
         "that only count short words.",
         figures=curves,
-        tables=[tables.perplexities(of_genome) for of_genome in by_genome.values()],
+        tables=[
+            *(tables.perplexities(of_genome) for of_genome in by_genome.values()),
+            *(contexts.table(genome, series) for genome, series in by_context.items()),
+        ],
+        remark=contexts.PUBLISHED if by_context else "",
     )
 
 

@@ -46,6 +46,7 @@ def _curve(run: Run) -> Figure:
     top.set_ylabel("bits per base")
     bottom.plot(*run.metrics.curve("train", "learning_rate"), color=SOFT, linewidth=1.2)
     bottom.set_ylim(bottom=0)
+    _mark_stages(top, bottom, run)
     bottom.set_ylabel("learning rate")
     bottom.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=False)
     bottom.set_xlabel("step")
@@ -56,11 +57,26 @@ def _curve(run: Run) -> Figure:
         caption="Uncertainty of the next base. Thin line: each logged step; thick line: running "
         "mean; dots: validation; dashes: Markov chains fitted on the same training windows and "
         "scored on the same validation bases. 2 bits is guessing. Early steps may lie above the "
-        "frame. Below: learning rate.",
+        "frame. Below: learning rate, and the length of the windows where it grows.",
         description=f"Bits per base at the end: {', '.join(text for _, text, _ in labels)}.",
         svg=to_svg(figure),
         sources=(run.metrics_file,),
     )
+
+
+def _mark_stages(top: Axes, bottom: Axes, run: Run) -> None:
+    """Draw a line where windows become longer, and write how long they are."""
+    steps, lengths = run.metrics.curve("train", "length")
+    if not len(steps):
+        return
+    begins = np.flatnonzero(np.diff(lengths, prepend=0.0))
+    for at in begins:
+        for axes in (top, bottom):
+            axes.axvline(steps[at], color=GRID, linewidth=0.8, zorder=0)
+        bottom.annotate(
+            f" {formats.count(int(lengths[at]))}", (steps[at], 0.04), fontsize=7, color=SOFT,
+            xycoords=("data", "axes fraction"), rotation=90, va="bottom",
+        )  # fmt: skip
 
 
 def _chains(axes: Axes, run: Run) -> Iterator[Label]:

@@ -22,6 +22,7 @@ from hyenadna.report.results import (
     Job,
     Measurement,
     Metrics,
+    PositionCosts,
     Problem,
     Results,
     Run,
@@ -29,6 +30,7 @@ from hyenadna.report.results import (
 )
 
 METRICS_HEADER = ["step", "split", "name", "value"]
+POSITIONS_HEADER = ["context", "first", "last", "bases", "bits"]
 MAP_HEADER = ["gene_id", "gene_name", "gene_type", "x", "y"]
 BENCHMARK_HEADER = ["s", "h:m:s", "max_rss"]
 """First columns of what Snakemake measures: seconds, the same for humans, MiB."""
@@ -51,6 +53,7 @@ def read(root: Path) -> Results:
         root=root,
         runs=runs,
         maps=[plane for run in runs if run.stage == "biotypes" for plane in reader.maps(run)],
+        positions=[of for run in runs if run.stage == "context" for of in reader.positions(run)],
         genomes=list(reader.genomes()),
         jobs=list(reader.jobs()),
         bench=list(reader.bench()),
@@ -67,7 +70,9 @@ class _Reader:
 
     def runs(self) -> Iterator[Run]:
         """Yield every run that has metrics."""
-        patterns = {stage: f"{stage}/*/*/seed*" for stage in ("pretrain", *STAGES, "biotypes")}
+        patterns = {
+            stage: f"{stage}/*/*/seed*" for stage in ("pretrain", "context", *STAGES, "biotypes")
+        }
         for stage, pattern in {**patterns, "baselines": "baselines/*"}.items():
             for directory in sorted(self.root.glob(pattern), key=natural):
                 if directory.is_dir():
@@ -140,6 +145,23 @@ class _Reader:
             yield EmbeddingMap(
                 run, self._relative(path), np.array(x), np.array(y), list(gene_types)
             )
+
+    def positions(self, run: Run) -> Iterator[PositionCosts]:
+        """Yield what bases cost by position in the evaluation of a model by context."""
+        path = self.root / run.path / "positions.tsv"
+        if not path.exists():
+            self._note(path, "missing: bits by position of this run cannot be drawn")
+            return
+        rows = []
+        for line, row in self._rows(path, POSITIONS_HEADER):
+            numbers = [_number(cell) for cell in row]
+            if all(map(math.isfinite, numbers)):
+                rows.append(numbers)
+            else:
+                self._note(path, f"line {line}: {' '.join(row)} are not all numbers")
+        context, first, last, bases, bits = np.array(rows).reshape(-1, 5).T
+        if (bases > 0).any():
+            yield PositionCosts(run, self._relative(path), context, first, last, bases, bits)
 
     def genomes(self) -> Iterator[GenomeSummary]:
         """Yield the letter counts of every tokenized genome."""

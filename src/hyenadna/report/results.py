@@ -49,6 +49,8 @@ class RunInfo(BaseModel):
     peak_memory_mb: float = float("nan")
     started: str = ""
     finished: str = ""
+    mixer: str = ""
+    """Of a network: hyena, or attention, which makes a Transformer."""
     metric: str = ""
     kind: str = ""
     classes: list[str] = []
@@ -114,6 +116,32 @@ class EmbeddingMap:
     x: Floats
     y: Floats
     gene_types: list[str]
+
+
+@dataclass(frozen=True)
+class PositionCosts:
+    """What bases cost by position in the window: R rows, one a context and bin, some with bases."""
+
+    run: Run
+    path: str
+    context: Floats
+    """Length of the windows, in nucleotides, (R,) as all."""
+    first: Floats
+    """Positions of the bin, counted from 0, as `last`."""
+    last: Floats
+    bases: Floats
+    bits: Floats
+    """Sum over the bases."""
+
+    def at_longest_context(self) -> tuple[Floats, Floats]:
+        """Return bases before the one predicted, and bits per base, of each bin with bases.
+
+        Position p is predicted from the p + 1 bases before it; a bin stands at its middle.
+        """
+        known = self.bases > 0
+        chosen = known & (self.context == self.context[known].max())
+        before = np.sqrt((self.first[chosen] + 1) * (self.last[chosen] + 1))
+        return before, self.bits[chosen] / self.bases[chosen]
 
 
 @dataclass(frozen=True)
@@ -231,6 +259,7 @@ class Results:
     root: Path
     runs: list[Run]
     maps: list[EmbeddingMap]
+    positions: list[PositionCosts]
     genomes: list[GenomeSummary]
     jobs: list[Job]
     bench: list[BenchRun]

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from hyenadna.data.labelled import LabelledSet
 from hyenadna.model.heads import SequenceClassifier, pool
 from hyenadna.tokenizer import PAD, encode, reverse_complement_ids
-from hyenadna.training.loop import Batch, autocast
+from hyenadna.training.precision import Precision
 from hyenadna.training.recipe import FinetuneRecipe
 
+
+Batch = tuple[Tensor, ...]
 
 class Source(Protocol):
     """What batches are made of."""
@@ -134,13 +136,14 @@ def evaluate(
     Forward strand unless `flip`: strands are drawn in training only.
     """
     device = next(network.parameters()).device
+    precision = Precision(recipe, device)
     network.eval()
     by_length = np.argsort(source.lengths, kind="stable")
     outputs = []
     for part in _slices(len(by_length), recipe.forward_size):
         rows = by_length[part]
         *inputs, _ = source.batch(rows, np.full(len(rows), flip))
-        with autocast(device, recipe):
+        with precision.autocast():
             outputs.append(network(*(tensor.to(device) for tensor in inputs)).float().cpu())
     joined = torch.cat(outputs)
     in_order = torch.empty_like(joined)

@@ -34,7 +34,8 @@ from hyenadna.tasks.batches import (
 from hyenadna.tasks.metrics import score
 from hyenadna.tasks.predictions import prediction_table
 from hyenadna.tasks.splits import checksums, load_splits, weight_checksums
-from hyenadna.training.loop import Batch, fit
+from hyenadna.training.loop import Batch, Course, fit
+from hyenadna.training.plan import Plan
 from hyenadna.training.recipe import FinetuneRecipe
 from hyenadna.training.run import Identity, Run
 
@@ -112,19 +113,16 @@ def _train(benchmark: Benchmark, recipe: FinetuneRecipe, network: HyenaDNA, *, r
     sources = _sources(splits, classifier, recipe, longest)
     trained = classifier if recipe.train_backbone else classifier.head
     per_epoch = steps_per_epoch(sources["train"], recipe)
-    step = fit(
-        trained,
-        recipe,
-        run=run,
-        steps=recipe.epochs * per_epoch,
+    course = Course(
         batches=partial(training_batches, sources["train"], recipe, seed),
         loss=partial(_batch_loss, kind=train.kind),
         validate=lambda: _validate(trained, sources["valid"], splits["valid"], recipe, benchmark),
         validate_every=per_epoch,
         select=benchmark.metric,
         patience=recipe.patience,
-        seed=seed,
     )
+    plan = Plan.of_examples(recipe.epochs * per_epoch)
+    step = fit(trained, recipe, course, plan=plan, run=run, seed=seed)
     test = splits["test"]
     probabilities = _probabilities(evaluate(trained, sources["test"], recipe), test.kind)
     run.log(step, "test", score(test.labels, probabilities, test.kind))
@@ -192,6 +190,7 @@ def _sources(
 def _batch_loss(network: nn.Module, batch: Batch, *, kind: Kind) -> tuple[Tensor, int]:
     """Return the sum of the loss over a batch of inputs and labels, and its number of terms."""
     *inputs, labels = batch
+    assert labels is not None
     return _loss(network(*inputs).float(), labels, kind)
 
 

@@ -1,8 +1,19 @@
-"""Resumable checkpoints: tensors in safetensors, everything else in JSON, nothing pickled."""
+"""Resumable checkpoints: tensors in safetensors, everything else in JSON, nothing pickled.
+
+A checkpoint is a directory that holds all that the next step depends on. No state of a random
+number generator is in it: what a step draws is a function of the seed and the step's number.
+
+    model.safetensors       weights
+    optimizer.safetensors   `<parameter>/<quantity>`, of all optimizers
+    average.safetensors     averaged weights, where the recipe asks for them
+    best.safetensors        best weights so far, where a metric selects them
+    state.json              whose it is, and `Progress`
+    manifest.json           the SHA-256 of each of these, written last
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +21,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from hyenadna.files import atomic_write, read_json, sha256
+from hyenadna.training.optimizer import Optimizers
 
 Tensors = dict[str, Tensor]
 
@@ -27,8 +38,6 @@ class Progress:
 
     step: int = 0
     """Optimizer steps done."""
-    terms: int = 0
-    """Loss terms seen: target bases, or labels."""
     seconds: float = 0.0
     """Wall time of the run so far, over all its processes."""
     metrics_bytes: int = 0
@@ -41,6 +50,12 @@ class Progress:
     """Validation metric of the best weights."""
     stale: int = 0
     """Validations since then."""
+    loss_mean: float | None = None
+    """Running mean of the loss, in nats, that a spike is measured against."""
+    overflows: int = 0
+    """Steps in a row whose gradients overflowed fp16."""
+    scaler: dict[str, float] = field(default_factory=dict)
+    """State of the loss scaling of fp16."""
 
 
 @dataclass
@@ -50,55 +65,54 @@ class Checkpoint:
     progress: Progress
     model: Tensors
     optimizer: Tensors
-    best: Tensors | None
+    best: Tensors | None = None
+    average: Tensors | None = None
 
 
 def save(path: Path, checkpoint: Checkpoint, *, fingerprint: str) -> None:
-    """Write a checkpoint directory atomically; it is whole or not there."""
+    """Write a checkpoint directory atomically; it is whole and on disk, or not there.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written to.
+        SafetensorError: the same, met while tensors are written.
+    """
+    contents = {
+        "model": checkpoint.model,
+        "optimizer": checkpoint.optimizer,
+        "best": checkpoint.best,
+        "average": checkpoint.average,
+    }
     with atomic_write(path) as part:
         part.mkdir()
-        tensors = {"model": checkpoint.model, "optimizer": checkpoint.optimizer}
-        if checkpoint.best is not None:
-            tensors["best"] = checkpoint.best
-        checksums = {}
-        for name, content in tensors.items():
-            file = part / f"{name}.safetensors"
-            save_file(content, file)
-            checksums[file.name] = sha256(file)
-        state = {
-            "fingerprint": fingerprint,
-            "progress": asdict(checkpoint.progress),
-            "files": checksums,
-        }
-        (part / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+        for name, tensors in contents.items():
+            if tensors is not None:
+                save_file(tensors, part / f"{name}.safetensors")
+        state = {"fingerprint": fingerprint, "progress": asdict(checkpoint.progress)}
+        _write_json(part / "state.json", state)
+        checksums = {file.name: sha256(file) for file in sorted(part.iterdir())}
+        _write_json(part / "manifest.json", checksums)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint directory and verify its checksums.
+def load(path: Path) -> tuple[Checkpoint, str]:
+    """Read and verify a checkpoint directory; return also the fingerprint of its run.
 
     Raises:
         BrokenCheckpoint: a file is missing, unreadable or altered.
     """
     try:
+        names = _verify(path)
         state = read_json(path / "state.json")
-        tensors = {name: _verified(path / name, digest) for name, digest in state["files"].items()}
-        return Checkpoint(
+        tensors = {name: load_file(path / name) for name in names if name.endswith(".safetensors")}
+        found = Checkpoint(
             progress=Progress(**state["progress"]),
             model=tensors["model.safetensors"],
             optimizer=tensors["optimizer.safetensors"],
             best=tensors.get("best.safetensors"),
+            average=tensors.get("average.safetensors"),
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        return found, state["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise BrokenCheckpoint(str(error)) from error
-
-
-def fingerprint_of(path: Path) -> str | None:
-    """Return the fingerprint of the run that wrote a checkpoint, or None if it cannot be read."""
-    try:
-        fingerprint = read_json(path / "state.json")["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return str(fingerprint)
 
 
 def model_tensors(model: nn.Module) -> Tensors:
@@ -119,32 +133,42 @@ def restore_model(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
             targets[name].copy_(tensor)
 
 
-def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> Tensors:
-    """Return the optimizer's state, as `<parameter>/<quantity>`."""
+def optimizer_tensors(model: nn.Module, optimizers: Optimizers) -> Tensors:
+    """Return the state of all optimizers, as `<parameter>/<quantity>`."""
     return {
         f"{name}/{quantity}": value
         for name, parameter in model.named_parameters()
+        for optimizer in optimizers.optimizers
         for quantity, value in optimizer.state.get(parameter, {}).items()
     }
 
 
 def restore_optimizer(
-    model: nn.Module, optimizer: Optimizer, tensors: Mapping[str, Tensor]
+    model: nn.Module, optimizers: Optimizers, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Put tensors from `optimizer_tensors` back."""
-    parameters = dict(model.named_parameters())
-    states: dict[str, dict[str, Any]] = {}
+    """Put tensors from `optimizer_tensors` back, each with the optimizer of its parameter."""
+    states: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         name, quantity = key.rsplit("/", 1)
-        # AdamW keeps its step count on the CPU, its moments beside the parameter.
-        device = "cpu" if quantity == "step" else parameters[name].device
-        states.setdefault(name, {})[quantity] = tensor.to(device)
-    for name, state in states.items():
-        optimizer.state[parameters[name]] = state
+        states.setdefault(name, {})[quantity] = tensor
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for optimizer in optimizers.optimizers:
+        for parameter in (p for group in optimizer.param_groups for p in group["params"]):
+            # AdamW keeps its step count on the CPU, its moments beside the parameter.
+            optimizer.state[parameter] = {
+                quantity: tensor.to("cpu" if quantity == "step" else parameter.device)
+                for quantity, tensor in states.get(names[parameter], {}).items()
+            }
 
 
-def _verified(path: Path, digest: str) -> Tensors:
-    if sha256(path) != digest:
-        raise BrokenCheckpoint(f"{path.name} does not match its checksum")
-    tensors: Tensors = load_file(path)
-    return tensors
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _verify(path: Path) -> list[str]:
+    """Return the names in a checkpoint's manifest, all of whose files are as they were written."""
+    checksums: dict[str, str] = read_json(path / "manifest.json")
+    for name, digest in checksums.items():
+        if sha256(path / name) != digest:
+            raise BrokenCheckpoint(f"{name} does not match its checksum")
+    return list(checksums)

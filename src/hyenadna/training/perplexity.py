@@ -1,32 +1,55 @@
 """Next-nucleotide loss and perplexity over A, C, G, T (B windows, L length, V vocabulary)."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyenadna.ops.linear_cross_entropy import linear_cross_entropy
 from hyenadna.tokenizer import NUCLEOTIDES
+from hyenadna.training.distributed import World
+from hyenadna.training.precision import Precision
 
 IGNORED = -100
 
 
-def next_base_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, int]:
-    """Return the summed cross-entropy in nats over A, C, G, T targets, and their number.
+def next_base_loss(
+    model: nn.Module, batch: Sequence[Tensor | None], *, soft_mask_weight: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Return the summed cross-entropy in nats over A, C, G, T targets, and the sum of weights.
 
     Args:
-        model: maps (B, L) ids to (B, L, V) logits.
-        batch: inputs and targets, both (B, L); N, PAD and every other target counts for nothing.
+        model: HyenaDNA, or what has its `hidden_states` and `lm_head`.
+        batch: windows (B, L + 1), of which N, PAD and every other target counts for nothing, and
+            where they are soft-masked, (B, L + 1), or None if every target weighs the same.
+        soft_mask_weight: of a soft-masked target; others weigh 1.
     """
-    inputs, targets = batch
-    logits = model(inputs).float()  # (B, L, V)
-    labels = _bases_only(targets)
-    loss = functional.cross_entropy(
-        logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+    ids, soft_masked = batch
+    assert ids is not None
+    inputs, targets = shifted(ids)
+    labels = _bases_only(targets).flatten()
+    hidden = model.hidden_states(inputs)  # type: ignore[operator]
+    weights = None
+    if soft_masked is not None:
+        weights = torch.where(soft_masked[:, 1:].flatten(), soft_mask_weight, 1.0)
+    loss = linear_cross_entropy(
+        hidden.flatten(0, 1),
+        model.lm_head.weight,  # type: ignore[union-attr, arg-type]
+        labels,
+        token_weights=weights,
+        ignored=IGNORED,
     )
-    return loss, int((labels != IGNORED).sum())
+    counted = labels != IGNORED
+    return loss, counted.sum() if weights is None else weights[counted].sum()
+
+
+def shifted(ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Split windows (B, L + 1) into inputs and targets, both (B, L) int64, one base apart."""
+    tokens = ids.long()
+    return tokens[:, :-1], tokens[:, 1:]
 
 
 @dataclass(frozen=True)
@@ -49,7 +72,10 @@ class Score:
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], autocast: torch.autocast
+    model: nn.Module,
+    batches: Iterable[Tensor],
+    precision: Precision,
+    world: World | None = None,
 ) -> Score:
     """Score every A, C, G, T target of fixed windows, each once.
 
@@ -57,24 +83,26 @@ def evaluate(
 
     Args:
         model: left in evaluation mode.
-        batches: inputs and targets, both (B, L).
-        autocast: the precision of the forward pass.
+        batches: windows (B, L + 1), of this process alone.
+        precision: of the forward pass.
+        world: processes whose windows are scored together.
     """
     model.eval()
     device = next(model.parameters()).device
-    nats, right, bases = 0.0, 0, 0
-    for inputs, targets in batches:
-        with autocast:
-            logits = model(inputs.to(device)).float()  # (B, L, V)
-        labels = _bases_only(targets.to(device))
+    sums = torch.zeros(3, dtype=torch.float64, device=device)  # nats, right ones, bases
+    for ids in batches:
+        inputs, targets = shifted(ids.to(device))
+        with precision.autocast():
+            logits = model(inputs).float()  # (B, L, V)
+        labels = _bases_only(targets)
         # Summed in float64: a split has many more bases than fp32 has digits.
         cost = functional.cross_entropy(
             logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
         )
-        nats += float(cost.double().sum())
-        right += int((logits.argmax(-1) == labels).sum())
-        bases += int((labels != IGNORED).sum())
-    return Score(nats / max(bases, 1) / math.log(2), right / max(bases, 1), bases)
+        right, counted = logits.argmax(-1) == labels, labels != IGNORED
+        sums += torch.stack([cost.double().sum(), right.sum().double(), counted.sum().double()])
+    nats, hits, bases = (world or World()).sum(sums.tolist())
+    return Score(nats / max(bases, 1) / math.log(2), hits / max(bases, 1), int(bases))
 
 
 def _bases_only(targets: Tensor) -> Tensor:

@@ -1,33 +1,36 @@
-"""Pretraining: next-nucleotide prediction on random windows of a genome's train intervals."""
+"""Pretraining: next-nucleotide prediction on random windows of the train intervals of genomes."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset
 
-from hyenadna.data.token_cache import TokenCache
-from hyenadna.data.windows import EvaluationWindows, PretrainingWindows
+from hyenadna.data.corpus import Corpus, GenomeSource
+from hyenadna.data.loader import prefetch
+from hyenadna.data.windows import EvaluationWindows, PretrainingWindows, Windows
 from hyenadna.errors import InputError
-from hyenadna.files import sha256
-from hyenadna.genome import SPLITS, Interval, check_intervals, merge_intervals, read_intervals
+from hyenadna.genome import SPLITS
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
-from hyenadna.model.device import resolve_device
+from hyenadna.model.context import shard_context
 from hyenadna.model.markov import MarkovChain
-from hyenadna.training.loop import Batch, autocast, fit
+from hyenadna.training.distributed import World, join
+from hyenadna.training.loop import Batch, Course, fit
+from hyenadna.training.monitors import Monitors
 from hyenadna.training.perplexity import evaluate, next_base_loss
+from hyenadna.training.plan import Plan, Stage
+from hyenadna.training.precision import Precision
 from hyenadna.training.recipe import PretrainRecipe
-from hyenadna.training.run import Identity, Run
+from hyenadna.training.run import NO_MONITORS, Identity, Run
 
-Pairs = Dataset[tuple[Tensor, Tensor]]
-Splits = dict[str, list[Interval]]
-Evaluations = dict[str, Callable[[], Iterator[tuple[Tensor, Tensor]]]]
-"""For each split that is evaluated, a fresh pass over its batches of inputs and targets."""
+Evaluations = dict[str, tuple[EvaluationWindows, list[int]]]
+"""For each split that is evaluated, its tiles and the numbers of those that are used."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,36 +39,39 @@ def pretrain(
     config: ModelConfig,
     recipe: PretrainRecipe,
     *,
-    tokens: Path,
-    intervals: Path,
+    genomes: Sequence[GenomeSource],
     out: Path,
     seed: int,
     device: str = "auto",
+    context_size: int = 1,
+    monitors: Monitors = NO_MONITORS,
 ) -> Path:
     """Train a language model and return its output directory.
 
-    A run that was stopped goes on from its last checkpoint; one that is finished returns at once.
+    A run that was stopped goes on from its last checkpoint, with as many processes as there are
+    then; one that is finished returns at once. Started by `torchrun` or `srun`, the processes
+    train together.
 
     Args:
         config: shape of the network.
         recipe: how it is trained.
-        tokens: token cache of the genome.
-        intervals: BED whose fourth column is train, valid or test; test may be missing.
+        genomes: token caches with their intervals; valid and test intervals of all count alike.
         out: directory to write.
         seed: fixes weights, windows and dropout.
         device: auto, cpu, cuda or cuda:N.
+        context_size: processes that share each sequence.
+        monitors: what gets a copy of the metrics.
 
     Raises:
         InputError: the inputs do not fit each other, or the loss is no longer finite.
-        Interrupted: SIGTERM or SIGINT; the same call resumes.
+        Interrupted: SIGTERM, SIGINT or SIGUSR1; the same call resumes.
     """
     if recipe.length > config.max_seq_len:
         raise InputError(
             f"length {recipe.length} of the recipe is more than max_seq_len {config.max_seq_len} "
             "of the model; shorten the one or choose a model with a larger other"
         )
-    cache = TokenCache.open(tokens)
-    splits = _read_splits(intervals, cache)
+    corpus = Corpus.open(genomes, length=recipe.length)
     identity = Identity(
         stage="pretrain",
         seed=seed,
@@ -73,117 +79,189 @@ def pretrain(
             "model": config.model_dump(mode="json"),
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
+            "genomes": [{"name": of.name, "weight": of.weight} for of in genomes],
         },
-        data={tokens / "tokens.u8": cache.sha256, intervals: sha256(intervals)},
+        data=corpus.data,
     )
-    with Run(out, identity, device=resolve_device(device)) as run:
-        if not run.finished:
-            _train(config, recipe, run=run, cache=cache, splits=splits)
+    with join(context_size) as world:
+        if not world.is_main:  # The main process tidies up first.
+            world.barrier()
+        run_device, main = world.device(device), world.is_main
+        with Run(out, identity, device=run_device, main=main, monitors=monitors) as run:
+            if world.is_main:
+                world.barrier()
+            if not run.finished:
+                _Pretraining(config, recipe, corpus=corpus, run=run, world=world).train()
+            world.barrier()
     return out
 
 
-def _train(
-    config: ModelConfig, recipe: PretrainRecipe, *, run: Run, cache: TokenCache, splits: Splits
-) -> None:
-    evaluations = _evaluations(cache, splits, recipe)
-    if run.resumed is None:
-        _log_markov_chains(run, cache, splits["train"], evaluations, recipe.flip_strand > 0)
-    seed = run.identity.seed
-    windows = PretrainingWindows(
-        cache, splits["train"], length=recipe.length, seed=seed, flip_strand=recipe.flip_strand
-    )
-    torch.manual_seed(seed)
-    network = HyenaDNA(config).to(run.device)
+@dataclass
+class _Pretraining:
+    """One process's part in a run."""
 
-    def score(split: str) -> dict[str, float]:
-        return evaluate(network, evaluations[split](), autocast(run.device, recipe)).rows()
+    config: ModelConfig
+    recipe: PretrainRecipe
+    corpus: Corpus
+    run: Run
+    world: World
 
-    step = fit(
-        network,
-        recipe,
-        run=run,
-        steps=recipe.steps,
-        batches=partial(_batches, windows, recipe),
-        loss=next_base_loss,
-        validate=partial(score, "valid"),
-        validate_every=recipe.validate_every,
-        seed=seed,
-        unit="bases",
-    )
-    if "test" in evaluations:
-        run.log(step, "test", score("test"))
-    network.save_pretrained(run.staging)
-    run.publish(
-        metric="perplexity",
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        counts={s: sum(i.end - i.start for i in splits[s]) for s in SPLITS if s in splits},
-    )
+    def __post_init__(self) -> None:
+        self.plan = Plan.of_tokens(self.recipe)
+        self.precision = Precision(self.recipe, self.run.device)
+        self.evaluations = _evaluations(self.corpus, self.recipe)
+        for stage in self.plan.stages:
+            if stage.length % self.world.context_size:
+                raise InputError(
+                    f"length {stage.length} cannot be shared by {self.world.context_size} "
+                    "processes alike; choose lengths that are multiples of --context-parallel"
+                )
 
+    def train(self) -> None:
+        """Train from where an earlier process stopped, test, and publish."""
+        run, seed = self.run, self.run.identity.seed
+        if run.resumed is None and self.world.is_main:
+            self._log_markov_chains()
+        torch.manual_seed(seed)
+        self.network = HyenaDNA(self.config).to(run.device)
+        if self.world.context_size > 1:
+            shard_context(self.network, self.world.context_group())
+        course = Course(
+            batches=lambda first_step: prefetch(self._batches(first_step)),
+            loss=partial(next_base_loss, soft_mask_weight=self.recipe.soft_mask_weight),
+            validate=partial(self._score, "valid"),
+            validate_every=self.recipe.validate_every,
+            unit="bases",
+            around=self._around,
+            blame=self._blame,
+        )
+        step = fit(
+            self.network,
+            self.recipe,
+            course,
+            plan=self.plan,
+            run=run,
+            seed=seed,
+            world=self.world,
+        )
+        if "test" in self.evaluations:
+            run.log(step, "test", self._score("test"))
+        if self.world.is_main:
+            self.network.save_pretrained(run.staging)
+        run.publish(
+            metric="perplexity",
+            parameters=sum(parameter.numel() for parameter in self.network.parameters()),
+            counts={split: self.corpus.bases(split) for split in SPLITS if self.corpus.split(split)},
+            tokens=self.plan.tokens,
+            processes=self.world.size,
+        )
 
-def _read_splits(bed: Path, cache: TokenCache) -> Splits:
-    """Return the stretches of each split, none of which share a base."""
-    intervals = read_intervals(bed)
-    check_intervals(intervals, cache.contigs, source=bed)
-    splits: Splits = {}
-    for interval in merge_intervals(intervals):
-        splits.setdefault(interval.split, []).append(interval)
-    for split in ("train", "valid"):
-        if split not in splits:
-            there = ", ".join(repr(name) for name in sorted(splits))
-            raise InputError(
-                f"{bed}: no interval is marked {split!r} in the fourth column (it has {there}); "
-                "pretraining needs 'train' and 'valid', and reports on 'test' if there is one"
+    def _batches(self, first_step: int) -> Iterator[list[Batch]]:
+        """Yield this process's micro-batches; the step alone decides which windows it reads."""
+        for stage in self.plan.stages:
+            if stage.first_step + stage.steps <= first_step:
+                continue
+            windows = self._windows(stage)
+            for step in range(max(first_step, stage.first_step), stage.first_step + stage.steps):
+                numbers = self._numbers(stage, step)
+                parts = range(0, len(numbers), stage.forward_size)
+                yield [
+                    self._own(windows.batch(numbers[at : at + stage.forward_size])) for at in parts
+                ]
+
+    def _windows(self, stage: Stage) -> PretrainingWindows:
+        recipe = self.recipe
+        return PretrainingWindows(
+            self.corpus.split("train"),
+            length=stage.length,
+            seed=self.run.identity.seed,
+            flip_strand=recipe.flip_strand,
+            max_n_share=recipe.max_n_share,
+            with_soft_mask=recipe.soft_mask_weight != 1.0,
+        )
+
+    def _numbers(self, stage: Stage, step: int) -> range:
+        """Return the numbers of this process's windows of a step."""
+        rank, size, batch = self.world.data_rank, self.world.data_size, stage.batch_size
+        first = (step - stage.first_step) * batch
+        return range(first + rank * batch // size, first + (rank + 1) * batch // size)
+
+    def _own(self, windows: Windows) -> Windows:
+        """Keep the positions of a context-parallel process, and the target after the last."""
+        size, rank = self.world.context_size, self.world.context_rank
+        length = (windows.ids.shape[1] - 1) // size
+        part = slice(rank * length, (rank + 1) * length + 1)
+        ids, masked = windows.ids[:, part], windows.soft_masked
+        masked = None if masked is None else masked[:, part]
+        if self.run.device.type == "cuda":  # Copies to the GPU then overlap with its work.
+            ids, masked = ids.pin_memory(), None if masked is None else masked.pin_memory()
+        return Windows(ids, masked)
+
+    def _around(self, step: int) -> AbstractContextManager[None]:
+        """Compute the filters once for all forward passes of a step, where there are several."""
+        stage = self.plan.stage(step)
+        own = len(self._numbers(stage, step))
+        if own <= stage.forward_size and not self.config.checkpoint_blocks:
+            return nullcontext()
+        return self.network.shared_filters(stage.length)
+
+    def _score(self, split: str) -> dict[str, float]:
+        """Score the windows of a split, each process its share of them."""
+        tiles, used = self.evaluations[split]
+        own, size = used[self.world.data_rank :: self.world.data_size], self.recipe.forward_size
+        batches = (tiles.batch(own[at : at + size]) for at in range(0, len(own), size))
+        ids = (self._own(windows).ids for windows in batches)
+        return evaluate(self.network, ids, self.precision, self.world).rows()
+
+    def _blame(self, step: int) -> str:
+        """Name the window of a step on which the loss is highest, or first not a number."""
+        stage = self.plan.stage(step)
+        windows = self._windows(stage)
+        worst, highest = 0, -math.inf
+        for number in self._numbers(stage, step):
+            ids, masked = self._own(windows.batch([number]))
+            batch = ids.to(self.run.device), None if masked is None else masked.to(self.run.device)
+            with torch.no_grad(), self.precision.autocast():
+                loss, weight = next_base_loss(self.network, batch)
+            mean = (loss / weight.clamp(min=1)).item()
+            mean = math.inf if math.isnan(mean) else mean
+            if mean > highest:
+                worst, highest = number, mean
+        return f"its window of highest loss, {highest:.4g}, is {windows.describe(worst)}"
+
+    def _log_markov_chains(self) -> None:
+        """Score Markov chains of the train intervals on the bases that the network is scored on."""
+        chain = MarkovChain.fit(
+            (
+                source.cache.window(i.contig, i.start, i.end)
+                for source in self.corpus.split("train")
+                for i in source.intervals
+            ),
+            both_strands=self.recipe.flip_strand > 0,
+        )
+        for split, (tiles, used) in self.evaluations.items():
+            size = self.recipe.forward_size
+            ids = (tiles.batch(used[at : at + size]).ids for at in range(0, len(used), size))
+            arrays = (of.numpy() for of in ids)
+            bits = chain.bits_per_base((of[:, :-1], of[:, 1:]) for of in arrays)
+            values = {f"markov{order}.perplexity": 2.0**cost for order, cost in enumerate(bits)}
+            self.run.log(0, split, values)
+            _log.info(
+                "%s: Markov chains of order 0 to %d need %s bits/base",
+                split,
+                len(bits) - 1,
+                ", ".join(f"{cost:.4f}" for cost in bits),
             )
-    return splits
 
 
-def _batches(
-    windows: PretrainingWindows, recipe: PretrainRecipe, first_step: int
-) -> Iterator[list[Batch]]:
-    """Yield the micro-batches of each step; the step alone decides which windows it reads."""
-    for step in range(first_step, recipe.steps):
-        numbers = range(step * recipe.batch_size, (step + 1) * recipe.batch_size)
-        yield list(_stacked(windows, numbers, recipe.forward_size))
-
-
-def _evaluations(cache: TokenCache, splits: Splits, recipe: PretrainRecipe) -> Evaluations:
+def _evaluations(corpus: Corpus, recipe: PretrainRecipe) -> Evaluations:
     """Choose the windows to evaluate on: all of test, and of valid as many as the recipe allows."""
-    passes: Evaluations = {}
+    chosen: Evaluations = {}
     for split in ("valid", "test"):
-        if split not in splits:
+        if not corpus.split(split):
             continue
-        tiles = EvaluationWindows(cache, splits[split], length=recipe.length)
+        tiles = EvaluationWindows(corpus.split(split), length=recipe.length)
         allowed = recipe.validation_tokens // recipe.length if split == "valid" else len(tiles)
         used = np.linspace(0, len(tiles) - 1, min(allowed, len(tiles))).round().astype(int)
-        passes[split] = partial(_stacked, tiles, used.tolist(), recipe.forward_size)
-    return passes
-
-
-def _stacked(pairs: Pairs, numbers: Sequence[int], size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the numbered pairs, each tensor (L,), in batches of at most `size`, (B, L)."""
-    for start in range(0, len(numbers), size):
-        inputs, targets = zip(*(pairs[n] for n in numbers[start : start + size]), strict=True)
-        yield torch.stack(inputs), torch.stack(targets)
-
-
-def _log_markov_chains(
-    run: Run,
-    cache: TokenCache,
-    train: Sequence[Interval],
-    evaluations: Evaluations,
-    both_strands: bool,
-) -> None:
-    """Score Markov chains of the train intervals on the bases that the network is scored on."""
-    chain = MarkovChain.fit(
-        (cache.window(i.contig, i.start, i.end) for i in train), both_strands=both_strands
-    )
-    for split, batches in evaluations.items():
-        bits = chain.bits_per_base((i.numpy(), t.numpy()) for i, t in batches())
-        values = {f"markov{order}.perplexity": 2.0**cost for order, cost in enumerate(bits)}
-        run.log(0, split, values)
-        _log.info(
-            "%s: Markov chains of order 0 to %d need %s bits/base",
-            split,
-            len(bits) - 1,
-            ", ".join(f"{cost:.4f}" for cost in bits),
-        )
+        chosen[split] = tiles, used.tolist()
+    return chosen

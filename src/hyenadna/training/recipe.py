@@ -10,6 +10,7 @@ from hyenadna.settings import Settings
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+WindowLength = Annotated[int, Field(ge=2)]
 
 
 class Recipe(Settings):
@@ -33,8 +34,20 @@ class Recipe(Settings):
     """Shape after warm-up; wsd is warm-up, stable, then a linear decay over the last fifth."""
     gradient_clip: PositiveFloat = 1.0
     """Largest norm of the gradient of all parameters together."""
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Arithmetic of the forward pass; weights and optimizer state are always fp32."""
+    tf32: bool = False
+    """Whether a GPU may round the factors of fp32 matrix products to TF32."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """Muon takes the matrices of the blocks, AdamW the rest."""
+    muon_learning_rate: PositiveFloat = 0.02
+    """Peak of the schedule for what Muon takes."""
+    muon_momentum: Beta = 0.95
+    """Decay of Muon's momentum."""
+    ema_decay: Share | None = None
+    """Decay a step of the average of weights that is validated and published; none if not given."""
+    spike_nats: PositiveFloat | None = None
+    """Nats above its running mean at which the loss of a step stops the run; never if not given."""
     checkpoint_every: PositiveInt
     """Optimizer steps between resumable checkpoints."""
 
@@ -44,17 +57,51 @@ class Recipe(Settings):
         return min(self.micro_batch_size or self.batch_size, self.batch_size)
 
 
+class LengthStage(Settings):
+    """A part of pretraining at one length."""
+
+    length: WindowLength
+    """Nucleotides that the network reads at once."""
+    tokens: PositiveInt
+    """Nucleotides to train on at this length."""
+
+
+class LengthWarmup(Settings):
+    """Shorter windows first: lengths that double, or a list of stages."""
+
+    start: WindowLength = 64
+    """First of the doubling lengths, in nucleotides."""
+    share: Share = 0.25
+    """Share of all tokens that the doubling lengths get, each as many as the others."""
+    stages: tuple[LengthStage, ...] | None = None
+    """Stages before the final length, in place of doubling ones."""
+
+    @model_validator(mode="after")
+    def _is_one_of_two_kinds(self) -> Self:
+        if self.stages is not None and self.model_fields_set & {"start", "share"}:
+            raise ValueError("give either stages, or start and share of doubling lengths, not both")
+        if self.stages == ():
+            raise ValueError("stages is empty; leave length_warmup out")
+        return self
+
+
 class PretrainRecipe(Recipe):
-    """Next-nucleotide prediction on random windows of a genome."""
+    """Next-nucleotide prediction on random windows of genomes."""
 
     steps: PositiveInt
-    """Optimizer steps."""
-    length: Annotated[int, Field(ge=2)]
-    """Nucleotides that the network reads at once."""
+    """Optimizer steps at the final length, were all at that: with the batch, the tokens in all."""
+    length: WindowLength
+    """Nucleotides that the network reads at once, at last; batch sizes are those at this length."""
+    length_warmup: LengthWarmup | None = None
+    """Shorter windows first, more of them a step, so that tokens a step stay the same."""
     validate_every: PositiveInt
     """Optimizer steps between validations; the last step is always validated."""
     flip_strand: Fraction = 0.5
     """Probability that a window is read from the reverse strand."""
+    soft_mask_weight: Fraction = 1.0
+    """Weight in the loss of a target in lower case in the FASTA, so of a repeat; others weigh 1."""
+    max_n_share: Fraction = 0.5
+    """Windows with a larger share of N are drawn again."""
     validation_tokens: PositiveInt
     """Most nucleotides that one validation reads, spread evenly over the valid intervals."""
 
@@ -66,6 +113,28 @@ class PretrainRecipe(Recipe):
                 f"({self.length})"
             )
         return self
+
+    @model_validator(mode="after")
+    def _warms_up_to_its_length(self) -> Self:
+        if self.length_warmup is None:
+            return self
+        stages = self.length_warmup.stages
+        lengths = [self.length_warmup.start] if stages is None else [of.length for of in stages]
+        if [*lengths, self.length] != sorted({*lengths, self.length}):
+            raise ValueError(
+                f"length_warmup: lengths {lengths} must grow and end below length {self.length}"
+            )
+        if stages is not None and sum(of.tokens for of in stages) >= self.tokens:
+            raise ValueError(
+                f"length_warmup: its stages leave nothing of {self.tokens} tokens (steps x "
+                f"batch_size x length) for length {self.length}"
+            )
+        return self
+
+    @property
+    def tokens(self) -> int:
+        """Nucleotides to train on in all."""
+        return self.steps * self.batch_size * self.length
 
 
 class FinetuneRecipe(Recipe):

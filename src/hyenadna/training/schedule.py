@@ -1,28 +1,32 @@
-"""The learning rate as a pure function of the optimizer step."""
+"""The learning rate as a pure function of how much of the training is done."""
 
 import math
 
 from hyenadna.training.recipe import Recipe
 
 DECAY_FRACTION = 0.2
-"""Share of the steps over which the `wsd` schedule decays at the end."""
+"""Share of the training over which the `wsd` schedule decays at the end."""
 
 
-def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
-    """Return the learning rate of optimizer step `step`, counted from 0, out of `steps`.
+def rate_share(done: float, total: float, recipe: Recipe) -> float:
+    """Return the learning rate of a step as a share of its peak.
 
-    The last warm-up step is the peak; the last step of `cosine` and `wsd` is exactly
-    `final_learning_rate_ratio` of it, whatever the number of steps.
+    Args:
+        done: tokens trained on by the end of the step (or steps, where all count alike).
+        total: the same of the whole run, from the real size of the data; the last step's `done`.
+
+    The step that ends the warm-up has the peak; the last step of `cosine` and `wsd` has exactly
+    `final_learning_rate_ratio` of it, however many steps there are.
     """
-    warmup = math.ceil(recipe.warmup_fraction * steps)
-    if step < warmup:
-        return recipe.learning_rate * (step + 1) / warmup
+    warmup = recipe.warmup_fraction * total
+    if done < warmup:
+        return done / warmup
     floor = recipe.final_learning_rate_ratio
-    remaining = (steps - 1 - step) / (steps - warmup)
+    left = total - done
     if recipe.schedule == "cosine":
-        share = (1 + math.cos(math.pi * (1 - remaining))) / 2
+        share = (1 + math.cos(math.pi * (1 - left / (total - warmup)))) / 2
     elif recipe.schedule == "wsd":
-        share = min(1.0, (steps - 1 - step) / math.ceil(DECAY_FRACTION * steps))
+        share = min(1.0, left / (DECAY_FRACTION * total))
     else:
         share = 1.0
-    return recipe.learning_rate * (floor + (1 - floor) * share)
+    return floor + (1 - floor) * share

@@ -1,0 +1,135 @@
+"""Where the time of a network goes: the share of each of its parts, from PyTorch's profile."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from hyenadna.bench.timing import Call
+
+OTHER, LOSS, OPTIMIZER = "other", "loss", "clip and optimizer"
+# By the last part of a module's name; what a mixer does beside these is its projections and gates.
+_OF_MODULE = {
+    "embeddings": "embedding",
+    "norm1": "norms",
+    "norm2": "norms",
+    "ln_f": "norms",
+    "mixer": "projections",
+    "short_filter": "short conv",
+    "long_conv": "long conv",
+    "filter_fn": "filters",
+    "mlp": "MLP",
+    "lm_head": LOSS,
+}
+# By what the name of an operation has in it, wherever it is called.
+_OF_OPERATION = {
+    "hyenadna::short_conv": "short conv",
+    "hyenadna::long_conv": "long conv",
+    "hyenadna::implicit_filter": "filters",
+    "aten::fft_": "long conv",
+    "aten::_fft_": "long conv",
+    "_FeedForward": "MLP",  # with the norm before it
+    "scaled_dot_product": "attention",
+}
+PARTS = (*dict.fromkeys((*_OF_MODULE.values(), "attention", OPTIMIZER)), OTHER)
+_BACKWARD = "autograd::engine::evaluate_function: "
+_PREFIX = "part: "
+
+
+def part(name: str) -> record_function:
+    """Return a context whose time counts for a part."""
+    return record_function(f"{_PREFIX}{name}")
+
+
+def shares(
+    network: nn.Module, call: Call, device: torch.device, *, calls: int = 3
+) -> dict[str, float]:
+    """Profile calls and return the share of each part, which add up to 1.
+
+    On a CPU these are shares of the time that passed, on a GPU of the time that its kernels took.
+    Time of a backward pass counts for the part whose forward pass it undoes.
+    """
+    activities = [ProfilerActivity.CPU]
+    if device.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+    with _marked(network), profile(activities=activities) as taken:
+        for _ in range(calls):
+            with record_function(f"{_PREFIX}{OTHER}"):
+                call()
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+    spent = dict.fromkeys(PARTS, 0.0)
+    for name, seconds in _times(list(taken.events()), on_gpu=device.type == "cuda"):
+        spent[name] += seconds
+    whole = sum(spent.values())
+    return {name: seconds / whole for name, seconds in spent.items()}
+
+
+def _times(events: list[Any], *, on_gpu: bool) -> Iterator[tuple[str, float]]:
+    """Yield the part of each event and the time that it took by itself."""
+    # What a kernel took is also told of the operation that launched it.
+    on_host = [of for of in events if of.device_type.name == "CPU"]
+    forward = _forward_parts(on_host)
+    for event in on_host:
+        seconds = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+        yield _part_of(event, forward), seconds
+
+
+def _forward_parts(events: Iterable[Any]) -> dict[tuple[int, int], str]:
+    """Return the part that made each node of the graph, by thread and sequence number.
+
+    Operations between two nodes have the number of the next, so the last to have it made it.
+    """
+    parts = {}
+    for event in sorted(events, key=lambda of: of.time_range.start):
+        if event.sequence_nr >= 0 and not event.fwd_thread:  # no step of a backward pass
+            parts[event.thread, event.sequence_nr] = _part_of(event, {})
+    return parts
+
+
+def _part_of(event: Any, forward: dict[tuple[int, int], str]) -> str:
+    """Return the part that an event, or the nearest around it that belongs to one, belongs to."""
+    at = event
+    while at is not None:
+        if at.name.startswith(_PREFIX):
+            return str(at.name).removeprefix(_PREFIX)
+        if at.name.startswith(_BACKWARD):
+            return forward.get((at.fwd_thread, at.sequence_nr), OTHER)
+        for inside, name in _OF_OPERATION.items():
+            if inside in at.name:
+                return name
+        at = at.cpu_parent
+    return OTHER
+
+
+@contextmanager
+def _marked(network: nn.Module) -> Iterator[None]:
+    """Have the modules of a network say in a profile when they are at work."""
+    handles = []
+    for name, module in network.named_modules():
+        of = _OF_MODULE.get(name.rpartition(".")[2])
+        if of is not None:
+            begun: list[ExitStack] = []
+            handles += [
+                module.register_forward_pre_hook(partial(_begin, of, begun)),
+                # Recomputation for a backward pass may leave a module in its middle.
+                module.register_forward_hook(partial(_end, begun), always_call=True),
+            ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _begin(of: str, begun: list[ExitStack], *_: object) -> None:
+    begun.append(ExitStack())
+    begun[-1].enter_context(part(of))
+
+
+def _end(begun: list[ExitStack], *_: object) -> None:
+    begun.pop().close()
