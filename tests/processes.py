@@ -19,6 +19,14 @@ def torchrun(rank: int, size: int, port: int) -> dict[str, str]:
     return {"MASTER_ADDR": "127.0.0.1"} | {name: str(number) for name, number in numbers.items()}
 
 
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def call(
     function: Callable[..., None],
     size: int,
@@ -30,9 +38,7 @@ def call(
     Args:
         environment: makes what launchers set, of rank, size and a free port.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     processes = [
         PROCESSES.Process(target=_call, args=(environment(rank, size, port), function, arguments))
         for rank in range(size)

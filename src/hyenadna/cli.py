@@ -167,7 +167,9 @@ def pretrain(
         training.pretrain(
             read_yaml(ModelConfig, model),
             read_yaml(PretrainRecipe, recipe, _overrides(settings)),
-            genomes=[training.GenomeSource(*of) for of in zip(tokens, intervals, weights)],
+            genomes=[
+                training.GenomeSource(*of) for of in zip(tokens, intervals, weights, strict=True)
+            ],
             out=out,
             seed=seed,
             device=device,

@@ -1,9 +1,13 @@
 """Options of a bench that takes a moment, and what it says, line by line."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
 from hyenadna.bench import session
+from hyenadna.bench.results import Row
 from hyenadna.bench.session import Options
 from hyenadna.bench.timing import Effort, Stopwatch
 
@@ -24,6 +28,25 @@ def options() -> Options:
 def said() -> list[str]:
     """Lines; hand `said.append` to a bench."""
     return []
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Row]]:
+    """Run a bench with the arguments that follow, and return the rows that it records."""
+
+    def run(bench: Callable[..., None], *arguments: Any, **named: Any) -> list[Row]:
+        rows: list[Row] = []
+        record = session.Session.record
+
+        def note(of: session.Session, new: list[Row]) -> list[Row]:
+            rows.extend(new)
+            return record(of, new)
+
+        monkeypatch.setattr(session.Session, "record", note)
+        bench(*arguments, **named)
+        return rows
+
+    return run
 
 
 @pytest.fixture

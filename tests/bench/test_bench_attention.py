@@ -1,11 +1,11 @@
-"""The benches that put attention beside the long convolution, in small."""
+"""The bench that puts attention beside the long convolution, in small."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from hyenadna.bench import attention, model
+from hyenadna.bench import attention
 from hyenadna.bench.attention import ATTENTION, Growth
 from hyenadna.bench.results import Row
 from hyenadna.bench.session import Case
@@ -16,28 +16,18 @@ CPU = torch.device("cpu")
 CASE = Case(CPU, "fp32", 1, 64, 12)
 
 
-def recorded(monkeypatch, bench, options, said):
-    rows = []
-    of = attention if bench is attention.bench else model
-    real = of.Session.record
-    monkeypatch.setattr(of.Session, "record", lambda self, new: rows.extend(new) or real(self, new))
-    bench(options, said.append)
-    return rows
-
-
-@pytest.mark.parametrize("bench", [attention.bench, model.bench])
-def test_attention_and_ours_are_timed_at_each_length(monkeypatch, options, said, bench):
-    rows = recorded(monkeypatch, bench, replace(options, channels=(64,)), said)
+def test_attention_and_ours_are_timed_at_each_length(options, said, recorded):
+    rows = recorded(attention.bench, replace(options, channels=(64,)), said.append)
     measured = {(row.implementation, row.length) for row in rows if row.median_seconds}
     assert measured == {(x, length) for x in ("hyenadna", ATTENTION) for length in (8, 16)}
 
 
-@pytest.mark.parametrize("bench", [attention.bench, model.bench])
 def test_attention_beyond_the_limit_has_a_status_and_ours_a_number(
-    monkeypatch, options, said, bench
+    monkeypatch, options, said, recorded
 ):
     monkeypatch.setattr(Growth, "expected_seconds", lambda self, key, case, of: case.length / 10)
-    rows = recorded(monkeypatch, bench, replace(options, channels=(64,), limit=1), said)
+    options = replace(options, channels=(64,), limit=1)
+    rows = recorded(attention.bench, options, said.append)
     status = {(row.implementation, row.length, row.status) for row in rows}
     assert status == {
         ("hyenadna", 8, ""),
@@ -48,19 +38,15 @@ def test_attention_beyond_the_limit_has_a_status_and_ours_a_number(
     assert not any(row.median_seconds for row in rows if row.status)
 
 
-def test_ratios_are_to_ours_for_attention_and_to_attention_for_the_model(
-    monkeypatch, options, said
-):
+def test_ratios_are_to_the_long_convolution(options, said, recorded):
     options = replace(options, channels=(64,), lengths=(8,))
-    for bench, plain in ((attention.bench, "hyenadna"), (model.bench, ATTENTION)):
-        rows = recorded(monkeypatch, bench, options, said)
-        assert [row.ratio_to_plain for row in rows if row.implementation == plain][-1] == 1
+    rows = recorded(attention.bench, options, said.append)
+    assert [row.ratio_to_plain for row in rows if row.implementation == "hyenadna"] == [1, 1]
 
 
-@pytest.mark.parametrize("bench", [attention.bench, model.bench])
-def test_a_width_of_no_whole_number_of_heads_is_an_input_error(options, said, bench):
+def test_a_width_of_no_whole_number_of_heads_is_an_input_error(options, said):
     with pytest.raises(InputError, match="100"):
-        bench(replace(options, channels=(128, 100)), said.append)
+        attention.bench(replace(options, channels=(128, 100)), said.append)
 
 
 def test_time_is_expected_to_grow_as_the_square():
@@ -95,14 +81,3 @@ def test_attention_is_causal():
     whole = attention.attend(q, k, v)
     start = attention.attend(q[..., :4, :], k[..., :4, :], v[..., :4, :])
     torch.testing.assert_close(whole[..., :4, :], start)
-
-
-def test_the_network_with_attention_is_causal_and_otherwise_the_same():
-    torch.manual_seed(0)
-    made = model.network(CASE, ATTENTION)
-    ids = torch.randint(7, 11, (1, 12))
-    torch.testing.assert_close(made(ids)[:, :5], made(ids[:, :5]))
-    ours = model.network(CASE, "hyenadna")
-    names = {name for name, _ in ours.named_modules() if ".mixer" not in name}
-    assert names == {name for name, _ in made.named_modules() if ".mixer" not in name}
-    assert made.backbone.checkpoint_blocks

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hyenadna.bench.timing import (
+    ByNumpy,
     Effort,
     Stopwatch,
     Timing,
@@ -92,6 +93,16 @@ def test_the_error_of_a_result_is_that_of_its_worst_tensor():
     exact = (torch.ones(4), torch.ones(4))
     assert relative_error((torch.ones(4), torch.full((4,), 1.5)), exact) == pytest.approx(0.5)
     assert math.isnan(relative_error((torch.ones(4), torch.full((4,), torch.nan)), exact))
+
+
+def test_a_cpu_tells_the_most_that_tensors_took_at_once_beside_the_result():
+    x = torch.ones(1 << 20)
+    assert WATCH.peak_bytes(lambda: ((x + 1) * 2,)) == pytest.approx(4 << 20, rel=1e-4)
+
+
+def test_what_other_libraries_allocate_is_not_told_as_nothing():
+    timings = time_in_rounds({"": ByNumpy(lambda: NOTHING)}, WATCH, Effort(repeats=1))
+    assert timings[""].peak_bytes is None
 
 
 @pytest.mark.gpu

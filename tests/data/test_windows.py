@@ -156,7 +156,7 @@ def test_genomes_are_drawn_by_their_weights(make_cache):
 
 
 def test_windows_of_two_genomes_hold_the_bases_of_their_place(make_cache, letters):
-    texts = {"one": letters(900), "other": letters(700)}
+    texts = {"one": letters(900) + 700 * "N", "other": letters(200) + 300 * "N"}
     sources = [
         SplitSource(make_cache(name, c=text), [Interval("c", 0, len(text))])
         for name, text in texts.items()

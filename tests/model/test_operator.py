@@ -37,6 +37,18 @@ def test_inference_equals_training(mixer: HyenaOperator) -> None:
         torch.testing.assert_close(mixer(x[:1]), expected[:1])
 
 
+@pytest.mark.parametrize("block", [1, 36, 100])  # of 1, 3 and 8 positions
+def test_long_inputs_are_projected_in_blocks(
+    mixer: HyenaOperator, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    x = torch.randn(2, 100, 6)
+    expected = mixer.streams(x)
+    monkeypatch.setattr(operator, "_AT_ONCE", 0)
+    monkeypatch.setattr(operator, "_BLOCK", block)
+    with torch.no_grad():
+        torch.testing.assert_close(mixer.streams(x), expected)
+
+
 def test_filters_are_evaluated_once_a_length(
     mixer: HyenaOperator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,10 +35,10 @@ def losses(name, steps=60):
             logits = model(ids[:, :-1])
         loss = nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
         arithmetic.scale(loss).backward()
-        if finite := arithmetic.unscale(optimizers):
+        if arithmetic.unscale(optimizers):
             optimizers.step()
             seen.append(loss.item())
-        arithmetic.update(finite)
+        arithmetic.update()
     return torch.tensor(seen)
 
 
@@ -78,7 +78,7 @@ class Scaled:
         finite = self.precision.unscale(self.optimizers)
         if finite:
             self.optimizers.step()
-        self.precision.update(finite)
+        self.precision.update()
         return finite
 
 

@@ -265,7 +265,8 @@ def test_windows_longer_than_the_filter_are_refused(corpus, tiny_model, tiny_rec
 def test_a_log_file_gets_plain_lines(corpus, tiny_model, tiny_recipe, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     run(tiny_model, tiny_recipe.replace(steps=3), corpus, tmp_path)
-    assert re.search(r"step 3/3  loss \S+  \S+ bits/base  \S+ bases/s  \S+ GB  0:00:00 left", caplog.text)
+    line = r"step 3/3  loss \S+  \S+ bits/base  \S+ bases/s  \S+ GB  0:00:00 left"
+    assert re.search(line, caplog.text)
 
 
 def test_each_stage_trains_at_its_length_with_its_tokens(

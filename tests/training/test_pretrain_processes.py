@@ -1,35 +1,24 @@
-"""Pretraining by several processes (gloo): as one process, within rounding, and resumable by any."""
+"""Pretraining by several processes: as one process, within rounding, and resumable by any."""
 
-import multiprocessing
 import os
 import signal
-import socket
 import time
 
 import pytest
 import torch
+from processes import PROCESSES, free_port, torchrun
 from safetensors.torch import load_file
 
 from hyenadna.data.corpus import GenomeSource
 from hyenadna.errors import Interrupted
 from hyenadna.training.pretrain import pretrain
 
-# A server that has imported everything once forks each process in milliseconds.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["hyenadna.training.pretrain", "torch._dynamo", "pytest"])
-
 
 def train(rank, size, port, config, recipe, corpus, out, context_size):
     """Pretrain as one of several processes, started as torchrun does."""
     torch.set_num_threads(1)
     if size > 1:
-        os.environ |= {
-            "RANK": str(rank),
-            "WORLD_SIZE": str(size),
-            "LOCAL_RANK": str(rank),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-        }
+        os.environ |= torchrun(rank, size, port)
     genomes = [GenomeSource(corpus.tokens, corpus.intervals)]
     options = {"seed": 0, "device": "cpu", "context_size": context_size}
     try:
@@ -43,9 +32,7 @@ def start(corpus, tiny_model):
     """A function that starts so many processes on one directory."""
 
     def start(out, recipe, size, context_size=1):
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
+        port = free_port()
         config = tiny_model.replace(embed_dropout=0.0, resid_dropout=0.0)
         processes = [
             PROCESSES.Process(

@@ -109,7 +109,8 @@ def test_several_gpus_are_trained_on_by_as_many_processes(
     )
     dry = snakemake(unchanged_checkout, "-n", *DEMO, str(several), "--", "pretrain_all")
     assert dry.returncode == 0, dry.stdout
-    (command,) = set(re.findall(r"exec (torchrun .* --model config/models/demo.yaml .*)", dry.stdout))
+    pattern = r"exec (torchrun .* --model config/models/demo.yaml .*)"
+    (command,) = set(re.findall(pattern, dry.stdout))
     assert "--nproc-per-node 4 --no-python hyenadna" in command
     assert "--context-parallel 2" in command
     for genome, weight in {"demo_human": 2, "demo_worm": 1}.items():
@@ -146,6 +147,7 @@ def test_scratch_runs_do_not_wait_for_pretraining(
     ("target", "family"),
     [
         ("pretrain_all", None),
+        ("contexts", None),
         ("genomic_benchmarks", "genomic_benchmarks"),
         ("nucleotide_transformer", "nucleotide_transformer"),
         ("chromatin_profile", "chromatin_profile"),

@@ -1,5 +1,6 @@
 """`hyenadna bench`: what is measured against what, and how long."""
 
+import importlib
 import os
 import sys
 from enum import StrEnum
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from hyenadna.errors import InputError
 
 commands = typer.Typer(
     name="bench",
@@ -209,6 +212,7 @@ def model(
         raise typer.BadParameter("--recipe goes with --model")
     if model is not None and widths:
         raise typer.BadParameter("--channels does not go with --model, which has its width")
+    _need_pydantic("model")
     from hyenadna.bench import model as comparison
     from hyenadna.bench import step
     from hyenadna.bench.session import Options
@@ -261,6 +265,7 @@ def loader(
     windows = _integers(lengths)
     if len({tokens is None, fasta is None, intervals is None}) > 1:
         raise typer.BadParameter("--tokens, --fasta and --intervals go together")
+    _need_pydantic("loader")
     from hyenadna.bench.loader import Source, bench
     from hyenadna.bench.session import Options
     from hyenadna.bench.step import read_subject
@@ -311,6 +316,17 @@ def operators(
         against=only or (),
     )
     bench(options, typer.echo)
+
+
+def _need_pydantic(bench: str) -> None:
+    """Refuse a bench of whole models where their settings cannot be read."""
+    try:
+        importlib.import_module("hyenadna.settings")
+    except ModuleNotFoundError:
+        raise InputError(
+            f"hyenadna bench {bench} reads settings of models, which takes pydantic and pyyaml; "
+            "install them, or take another bench"
+        ) from None
 
 
 def _integers(text: str | None) -> list[int]:

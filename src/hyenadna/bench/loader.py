@@ -98,7 +98,7 @@ def bench(
     session.finish()
 
 
-def synthetic_genome(folder: Path, *, bases: int = SYNTHETIC_BASES) -> Source:
+def synthetic_genome(folder: Path, *, bases: int) -> Source:
     """Write a genome of random bases, its token cache and its intervals."""
     letters = np.frombuffer(b"ACGT", np.uint8)[np.random.default_rng(0).integers(4, size=bases)]
     text = letters.tobytes().decode()
@@ -118,7 +118,7 @@ def _given_or_synthetic(source: Source | None) -> Iterator[Source]:
         yield source
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield synthetic_genome(Path(folder))
+        yield synthetic_genome(Path(folder), bases=SYNTHETIC_BASES)
 
 
 def _measure(session: Session, source: Source, length: int) -> tuple[Row, Row]:

@@ -45,9 +45,7 @@ def part(name: str) -> record_function:
     return record_function(f"{_PREFIX}{name}")
 
 
-def shares(
-    network: nn.Module, call: Call, device: torch.device, *, calls: int = 3
-) -> dict[str, float]:
+def shares(network: nn.Module, call: Call, device: torch.device, *, calls: int) -> dict[str, float]:
     """Profile calls and return the share of each part, which add up to 1.
 
     On a CPU these are shares of the time that passed, on a GPU of the time that its kernels took.
@@ -75,8 +73,11 @@ def _times(events: list[Any], *, on_gpu: bool) -> Iterator[tuple[str, float]]:
     on_host = [of for of in events if of.device_type.name == "CPU"]
     forward = _forward_parts(on_host)
     for event in on_host:
-        seconds = event.self_device_time_total if on_gpu else event.self_cpu_time_total
-        yield _part_of(event, forward), seconds
+        if not on_gpu:
+            yield _part_of(event, forward), event.self_cpu_time_total
+        # Contexts have a span on the GPU too, of what is counted within them.
+        elif not event.name.startswith(_PREFIX):
+            yield _part_of(event, forward), event.self_device_time_total
 
 
 def _forward_parts(events: Iterable[Any]) -> dict[tuple[int, int], str]:

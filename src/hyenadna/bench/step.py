@@ -20,7 +20,7 @@ from hyenadna.bench.parts import LOSS, OPTIMIZER, PARTS, part, shares
 from hyenadna.bench.plain import PlainHyenaDNA
 from hyenadna.bench.results import Row
 from hyenadna.bench.session import Case, Options, Session
-from hyenadna.bench.timing import Call, Result, failure
+from hyenadna.bench.timing import SLOW_SECONDS, Call, Result, failure
 from hyenadna.errors import InputError
 from hyenadna.files import write_text
 from hyenadna.model.backbone import HyenaDNA
@@ -145,13 +145,21 @@ class _Run:
             network.train(operation == TRAINING)
         rows = self.session.measure(blank_rows(case, operation), calls, plain=PLAIN)
         timed = {of.implementation: of for of in rows if of.median_seconds}
-        parts = {name: shares(networks[name], calls[name], case.device) for name in timed}
+        parts = {
+            name: shares(networks[name], calls[name], case.device, calls=_profiled_calls(of))
+            for name, of in timed.items()
+        }
         for name, of in timed.items():
             self.tell(f"{operation} by {name}: {tokens_per_second(of):,.0f} tokens/s")
             at = f"{operation}\t{name}\t{case.dtype}\t{case.batch}\t{case.length}"
             self.table += [f"{at}\t{x}\t{share:.6g}" for x, share in parts[name].items()]
         _tell_shares(parts, self.tell)
         return timed
+
+
+def _profiled_calls(of: Row) -> int:
+    assert of.median_seconds
+    return 1 if of.median_seconds > SLOW_SECONDS else 3
 
 
 def tokens_per_second(of: Row) -> float:

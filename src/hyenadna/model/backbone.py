@@ -19,6 +19,7 @@ from hyenadna.model.attention import CausalAttention
 from hyenadna.model.checkpoint import Checkpoint
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.operator import HyenaOperator
+from hyenadna.ops.dropout import dropout
 from hyenadna.ops.feed_forward import FeedForwardWeights, blockwise, feed_forward
 
 _log = logging.getLogger(__name__)
@@ -95,13 +96,15 @@ class Backbone(nn.Module):
         self.checkpoint_blocks = config.checkpoint_blocks
         self.keep_convolutions = config.keep_convolutions
         self.embeddings = Embeddings(config)
-        self.dropout = nn.Dropout(config.embed_dropout)
+        self.embed_dropout = config.embed_dropout
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.ln_f = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """Map ids (B, L) to hidden states (B, L, D)."""
-        embedded = self.dropout(self.embeddings(input_ids))
+        embedded = self.embeddings(input_ids)
+        if self.training and self.embed_dropout:
+            embedded = dropout(embedded, self.embed_dropout)
         residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
         for block in self.layers:
             if self.checkpoint_blocks and torch.is_grad_enabled():

@@ -20,6 +20,10 @@ from hyenadna.ops import (
 if TYPE_CHECKING:
     from hyenadna.model.context import ContextGroup
 
+# Without gradients a CPU projects inputs of more numbers than this in blocks of fewer, which take a
+# quarter less time: projections that do not fit its caches cost as much as the arithmetic.
+_AT_ONCE, _BLOCK = 1 << 21, 1 << 17
+
 # Of the memory of a device, what the filter spectrum of one layer may keep.
 _SPECTRUM_SHARE = 1 / 64
 
@@ -62,6 +66,21 @@ class HyenaOperator(nn.Module):
 
     def streams(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Project x (B, L, D) to the gate and the input of the long convolution, (B, D, L) each."""
+        batch, length, width = x.shape
+        small = x.numel() <= _AT_ONCE or x.device.type != "cpu"
+        if small or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self._streams_at_once(x)
+        size = max(1, _BLOCK // (batch * width))
+        reach = self.short_filter.weight.shape[-1] - 1
+        parts = []
+        for start in range(0, length, size):
+            before = min(start, reach)
+            streams = self._streams_at_once(x[:, start - before : start + size])
+            parts.append([stream[..., before:] for stream in streams])
+        gate, v = (torch.cat(stream, dim=-1) for stream in zip(*parts, strict=True))
+        return gate, v
+
+    def _streams_at_once(self, x: Tensor) -> tuple[Tensor, Tensor]:
         weight, bias = self.in_proj.weight, self.in_proj.bias
         # in_proj with the channels first, which the convolutions want: saves a transposing copy.
         projected = torch.baddbmm(bias[:, None], weight.expand(len(x), -1, -1), x.mT)  # (B, 3 D, L)

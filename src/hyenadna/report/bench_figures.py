@@ -54,7 +54,7 @@ def _of_networks(name: str, comparison: Comparison) -> Figure:
             **looks[series.operation, series.implementation],
         )  # fmt: skip
     if with_memory:
-        _frame(panels[1], "memory beyond weights", sloped=False)
+        _frame(panels[1], "memory beyond weights and gradients", sloped=False)
         panels[1].yaxis.set_major_formatter(FuncFormatter(lambda at, _: formats.memory(at)))
     name_lengths(panels[-1], {of.length for series in shown for of in series.timed})
     setting = comparison.setting

@@ -69,7 +69,8 @@ def _by_position(genome: str, known: list[tuple[Series, PositionCosts]]) -> Figu
         name=identifier("positions", genome),
         title=f"Bits per base by position in the window on {genome}",
         caption="Each model at its longest context. Marks stand for positions 0, 1, 2–3, 4–7, … "
-        "of a window, each the mean over the bases there. 2 bits is guessing.",
+        "of a window, each the mean over the bases there, of which the first positions have few. 2 "
+        f"bits is guessing; costs above {MAX_BITS} lie outside the frame.",
         description=". ".join(words) + ".",
         svg=to_svg(figure),
         sources=tuple(costs.path for _, costs in known),

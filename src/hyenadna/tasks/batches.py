@@ -17,8 +17,8 @@ from hyenadna.tokenizer import PAD, encode, reverse_complement_ids
 from hyenadna.training.precision import Precision
 from hyenadna.training.recipe import FinetuneRecipe
 
-
 Batch = tuple[Tensor, ...]
+
 
 class Source(Protocol):
     """What batches are made of."""

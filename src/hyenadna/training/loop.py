@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 from typing import Literal
 
@@ -64,7 +64,7 @@ class Course:
     """Validations without improvement of `select` after which training stops."""
     unit: Literal["bases", "examples"] = "examples"
     """What the plan counts; "bases" adds a language model's rows to the metrics."""
-    around: Callable[[int], AbstractContextManager[None]] = field(default=lambda step: nullcontext())
+    around: Callable[[int], AbstractContextManager[None]] = lambda step: nullcontext()
     """A context for forward and backward passes of a step, which ends before the update."""
     blame: Callable[[int], str] | None = None
     """Says which input of a step has the highest loss, for the message that ends a run."""
@@ -223,7 +223,7 @@ class _Trainer:
         return totals
 
     def _update(self, finite: bool) -> None:
-        self.precision.update(finite)
+        self.precision.update()
         self.progress.scaler = self.precision.state()
         if not finite:
             self.progress.overflows += 1
@@ -242,7 +242,8 @@ class _Trainer:
         elif self.progress.overflows >= MOST_OVERFLOWS:
             wrong = f"gradients overflowed fp16 {MOST_OVERFLOWS} times in a row"
         elif spike is not None and known is not None and mean > known + spike:
-            wrong = f"loss {mean:.4f} is {mean - known:.4f} nats above its mean (spike_nats {spike:g})"
+            rise = f"{mean - known:.4f} nats above its mean"
+            wrong = f"loss {mean:.4f} is {rise} (spike_nats {spike:g})"
         if wrong:
             step = self.progress.step
             culprit = f"; {self.course.blame(step)}" if self.course.blame else ""

@@ -58,8 +58,8 @@ class Precision:
             overflows.extend(self._scaler._found_inf_per_device(optimizer).values())
         return not any(bool(overflow) for overflow in overflows)
 
-    def update(self, finite: bool) -> None:
-        """Adapt the scale at the end of every step; `finite` is what `unscale` said of it."""
+    def update(self) -> None:
+        """Adapt the scale at the end of every step, to what `unscale` found."""
         if self._scaler is not None:
             self._scaler.update()
 

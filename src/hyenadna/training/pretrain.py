@@ -15,7 +15,6 @@ from hyenadna.data.corpus import Corpus, GenomeSource
 from hyenadna.data.loader import prefetch
 from hyenadna.data.windows import EvaluationWindows, PretrainingWindows, Windows
 from hyenadna.errors import InputError
-from hyenadna.genome import SPLITS
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.context import shard_context
@@ -151,7 +150,8 @@ class _Pretraining:
         run.publish(
             metric="perplexity",
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
-            counts={split: self.corpus.bases(split) for split in SPLITS if self.corpus.split(split)},
+            counts={split: self.corpus.bases(split) for split in self.corpus.splits},
+            mixer=self.config.mixer,
             tokens=self.plan.tokens,
             processes=self.world.size,
         )
