@@ -113,12 +113,11 @@ def intervals(
     ] = None,
 ) -> None:
     """Split a genome by whole contigs; those that are not named are trained on."""
-    from hyenadna.data.intervals import whole_contigs
+    from hyenadna.data.intervals import whole_contigs, write_intervals
     from hyenadna.data.token_cache import TokenCache
-    from hyenadna.files import write_text
 
-    rows = whole_contigs(TokenCache.open(tokens), valid=valid, test=test or (), skip=skip or ())
-    write_text(out, "".join(f"{i.contig}\t{i.start}\t{i.end}\t{i.split}\n" for i in rows))
+    cache = TokenCache.open(tokens)
+    write_intervals(out, whole_contigs(cache, valid=valid, test=test or (), skip=skip or ()))
     typer.echo(out)
 
 

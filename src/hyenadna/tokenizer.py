@@ -23,8 +23,7 @@ def _table_of_ids() -> bytes:
 
 
 _ID_OF_BYTE = _table_of_ids()
-_COMPLEMENT = np.arange(VOCAB_SIZE, dtype=np.uint8)
-_COMPLEMENT[[A, C, G, T]] = T, G, C, A
+_COMPLEMENT = bytes([*range(A), T, G, C, A, *range(N, 256)])
 
 
 def encode(sequence: str | bytes) -> npt.NDArray[np.uint8]:
@@ -65,8 +64,9 @@ def decode(ids: npt.ArrayLike) -> str:
 
 def reverse_complement_ids(ids: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
     """Return the opposite strand of token ids (..., L), as (..., L); special tokens stay."""
-    flipped: npt.NDArray[np.uint8] = _COMPLEMENT[ids[..., ::-1]]
-    return flipped
+    # Bytes are translated several times faster than an array indexes an array.
+    backwards = bytearray(np.ascontiguousarray(ids[..., ::-1], dtype=np.uint8))
+    return np.frombuffer(backwards.translate(_COMPLEMENT), dtype=np.uint8).reshape(ids.shape)
 
 
 def count_letters(text: bytes) -> dict[str, int]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from hyenadna.ops import feed_forward as module
 from hyenadna.ops.feed_forward import FeedForwardWeights, feed_forward, feed_forward_reference
@@ -105,6 +106,21 @@ def test_long_inputs_keep_nothing_but_themselves(monkeypatch: pytest.MonkeyPatch
     ):
         feed_forward(x, weights, eps=EPS)
     assert shapes == [tuple(tensor.shape) for tensor in (x, *weights)]
+
+
+def test_recomputing_stops_before_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its gradients need its inputs alone, which are there by then."""
+    monkeypatch.setattr(module, "KEPT_ELEMENTS", 0)
+    forward, calls = module._forward, []
+    monkeypatch.setattr(module, "_forward", lambda *given: (calls.append(1), forward(*given))[1])
+    x, weights = draw(9, 5)
+    y = checkpoint(lambda x: feed_forward(2 * x, weights, eps=EPS), x, use_reentrant=False)
+    mine = torch.autograd.grad(y.sum(), (x, *weights))
+    expected = torch.autograd.grad(
+        feed_forward_reference(2 * x, weights, eps=EPS).sum(), (x, *weights)
+    )
+    torch.testing.assert_close(mine, expected)
+    assert len(calls) == 1
 
 
 def test_frozen_weights_have_no_gradients() -> None:

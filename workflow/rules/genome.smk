@@ -53,6 +53,7 @@ rule tokenize:
         index="results/genomes/{genome}/genome.fa.fai",
     output:
         tokens="results/genomes/{genome}/tokens/tokens.u8",
+        soft_mask="results/genomes/{genome}/tokens/soft_mask.u1",
         index="results/genomes/{genome}/tokens/index.json",
     log:
         "results/logs/tokenize/{genome}.log",

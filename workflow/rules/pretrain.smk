@@ -5,6 +5,7 @@
 rule pretrain:
     input:
         tokens=pretraining_data("tokens/tokens.u8"),
+        soft_mask=pretraining_data("tokens/soft_mask.u1"),
         index=pretraining_data("tokens/index.json"),
         intervals=pretraining_data("intervals.bed"),
         model=ancient(model_shape),

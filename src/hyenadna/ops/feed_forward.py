@@ -74,10 +74,19 @@ def feed_forward(x: Tensor, weights: FeedForwardWeights, *, eps: float) -> Tenso
     _check(x, weights)
     if not blockwise(x, weights):
         return feed_forward_reference(x, weights, eps=eps)
-    inputs = (x, *weights)
-    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    hidden_elements = x.numel() // x.shape[-1] * len(weights.in_bias)
-    y: Tensor = _FeedForward.apply(*inputs, eps, recorded and hidden_elements <= KEPT_ELEMENTS)  # type: ignore[no-untyped-call]
+    rows = x.detach().reshape(-1, x.shape[-1])
+    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *weights))
+    keep = recorded and len(rows) * len(weights.in_bias) <= KEPT_ELEMENTS
+    kept = [rows.new_empty(len(rows), len(weights.in_bias)) for _ in range(2 * keep)]
+    if recorded and not keep:
+        # What is kept comes first: blocks that are recomputed as a whole can stop there.
+        saved: Tensor = _Gradients.apply(x, *weights, eps)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        y = _forward(rows, weights, eps, kept).view(x.shape)
+    if keep:
+        saved = _Gradients.apply(x, *weights, eps, *kept)  # type: ignore[no-untyped-call]
+    if recorded:
+        y = _Result.apply(saved, y)  # type: ignore[no-untyped-call]
     return y
 
 
@@ -102,19 +111,30 @@ def _check(x: Tensor, weights: FeedForwardWeights) -> None:
         )
 
 
-class _FeedForward(torch.autograd.Function):
-    """Blocks of tokens, forward and back."""
+class _Result(torch.autograd.Function):
+    """Take a value as the result of `_Gradients`."""
+
+    @staticmethod
+    def forward(ctx: Any, saved: Tensor, y: Tensor) -> Tensor:
+        return y.view_as(y)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Gradients:
+        return dy, None
+
+
+class _Gradients(torch.autograd.Function):
+    """Keep what gradients are computed from: x, weights, and what was kept of a hidden layer.
+
+    Its value is x, and what comes back is the gradient of the result.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *arguments: Any) -> Tensor:
-        *given, eps, keep = arguments
-        weights = FeedForwardWeights(*given)
-        rows = x.reshape(-1, x.shape[-1])
-        kept = [rows.new_empty(len(rows), len(weights.in_bias)) for _ in range(2 * keep)]
-        y = _forward(rows, weights, eps, kept)
-        ctx.eps = eps
+        count = len(FeedForwardWeights._fields)
+        weights, (ctx.eps, *kept) = arguments[:count], arguments[count:]
         ctx.save_for_backward(x, *weights, *kept)
-        return y.view(x.shape)
+        return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Gradients:
@@ -131,7 +151,7 @@ class _FeedForward(torch.autograd.Function):
 
         name = f"{__name__}.{feed_forward_reference.__name__}"
         gradients = first_derivatives(compute, dy, *ctx.saved_tensors, reference=name)
-        return *gradients, None, None
+        return *gradients, *(None for _ in ctx.needs_input_grad[len(gradients) :])
 
 
 def _forward(x: Tensor, weights: FeedForwardWeights, eps: float, kept: Sequence[Tensor]) -> Tensor:
