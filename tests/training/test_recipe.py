@@ -1,5 +1,6 @@
 """Recipes: those that ship are valid, those that cannot be are refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,14 @@ import pytest
 from hyenadna.errors import InputError
 from hyenadna.model.config import ModelConfig
 from hyenadna.settings import parse, read_yaml
+from hyenadna.training.plan import Plan
 from hyenadna.training.recipe import FinetuneRecipe, PretrainRecipe
 
 CONFIG = Path(__file__).parents[2] / "config"
 PRETRAINING = sorted((CONFIG / "training").glob("*.yaml"))
+PUBLISHED = [
+    path for path in PRETRAINING if path.stem.startswith(("tiny", "small", "med", "large"))
+]
 FINETUNING = sorted((CONFIG / "finetuning").glob("*.yaml"))
 LEAST = {
     "batch_size": 2,
@@ -25,6 +30,18 @@ LEAST = {
 @pytest.mark.parametrize("path", PRETRAINING, ids=lambda path: path.stem)
 def test_shipped_pretraining_recipes_are_valid(path):
     read_yaml(PretrainRecipe, path)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_recipes_of_published_models_say_their_tokens(path):
+    recipe = read_yaml(PretrainRecipe, path)
+    said = path.read_text().splitlines()[0]
+    windows = (
+        f"{recipe.steps:,} steps x {recipe.batch_size} windows x {recipe.length:,} nucleotides"
+    )
+    assert windows in said
+    tokens = float(re.search(r"= ([\d,.]+) G tokens", said)[1].replace(",", ""))
+    assert tokens == pytest.approx(Plan.of_tokens(recipe).tokens / 1e9, rel=0.02)
 
 
 @pytest.mark.parametrize("path", FINETUNING, ids=lambda path: path.stem)

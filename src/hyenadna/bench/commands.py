@@ -70,6 +70,41 @@ Seconds = Annotated[
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the CPU.", show_default="PyTorch's choice")
 ]
+ModelFile = Annotated[
+    Path | None,
+    typer.Option(help="Time this model, e.g. config/models/tiny-1k.yaml, beside the formula."),
+]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(help="With --model: say how long this recipe takes; sets what is not given."),
+]
+ModelChannels = Annotated[
+    str | None, typer.Option(metavar="N,N,...", help="Widths.", show_default="128")
+]
+ModelBatch = Annotated[
+    int | None, typer.Option(min=1, help="Sequences per call.", show_default="1")
+]
+ModelLengths = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...",
+        help="Lengths in tokens.",
+        show_default="2^10 to 2^19 and 1,000,000, or the longest of --model",
+    ),
+]
+TokensFile = Annotated[
+    Path | None, typer.Option(help="Token cache.", show_default="of a synthetic genome")
+]
+FastaFile = Annotated[
+    Path | None, typer.Option(help="With --tokens: the indexed FASTA that it was made from.")
+]
+IntervalsFile = Annotated[
+    Path | None, typer.Option(help="With --tokens: BED of splits; windows are of train.")
+]
+WindowLengths = Annotated[str, typer.Option(metavar="N,N,...", help="Lengths in nucleotides.")]
+StepModel = Annotated[
+    Path | None, typer.Option(help="Time a training step of this model beside the loader.")
+]
 Limit = Annotated[float, typer.Option(min=0, help="Longest call of attention, in seconds.")]
 Out = Annotated[
     Path | None,
@@ -169,30 +204,13 @@ def attention(
 
 @commands.command(epilog=MODEL_PROMISE)
 def model(
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Time this model, e.g. config/models/tiny-1k.yaml, beside the formula."),
-    ] = None,
-    recipe: Annotated[
-        Path | None,
-        typer.Option(help="With --model: say how long this recipe takes; sets what is not given."),
-    ] = None,
+    model: ModelFile = None,
+    recipe: RecipeFile = None,
     device: Device = "auto",
     dtype: Dtype = None,
-    channels: Annotated[
-        str | None, typer.Option(metavar="N,N,...", help="Widths.", show_default="128")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=1, help="Sequences per call.", show_default="1")
-    ] = None,
-    lengths: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N,N,...",
-            help="Lengths in tokens.",
-            show_default="2^10 to 2^19 and 1,000,000, or the longest of --model",
-        ),
-    ] = None,
+    channels: ModelChannels = None,
+    batch: ModelBatch = None,
+    lengths: ModelLengths = None,
     repeats: Repeats = 100,
     seconds: Seconds = 1.0,
     threads: Threads = None,
@@ -233,21 +251,11 @@ def model(
 
 @commands.command(epilog=LOADER_PROMISE)
 def loader(
-    tokens: Annotated[
-        Path | None, typer.Option(help="Token cache.", show_default="of a synthetic genome")
-    ] = None,
-    fasta: Annotated[
-        Path | None, typer.Option(help="With --tokens: the indexed FASTA that it was made from.")
-    ] = None,
-    intervals: Annotated[
-        Path | None, typer.Option(help="With --tokens: BED of splits; windows are of train.")
-    ] = None,
-    lengths: Annotated[
-        str, typer.Option(metavar="N,N,...", help="Lengths in nucleotides.")
-    ] = "1024,1000000",
-    model: Annotated[
-        Path | None, typer.Option(help="Time a training step of this model beside the loader.")
-    ] = None,
+    tokens: TokensFile = None,
+    fasta: FastaFile = None,
+    intervals: IntervalsFile = None,
+    lengths: WindowLengths = "1024,1000000",
+    model: StepModel = None,
     device: Device = "auto",
     dtype: Dtype = None,
     batch: Annotated[int, typer.Option(min=1, help="Sequences per training step.")] = 1,

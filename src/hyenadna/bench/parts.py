@@ -1,15 +1,16 @@
 """Where the time of a network goes: the share of each of its parts, from PyTorch's profile."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from hyenadna.bench.timing import Call
+from hyenadna.model import backbone, operator
 
 OTHER, LOSS, OPTIMIZER = "other", "loss", "clip and optimizer"
 # By the last part of a module's name; what a mixer does beside these is its projections and gates.
@@ -25,16 +26,15 @@ _OF_MODULE = {
     "mlp": "MLP",
     "lm_head": LOSS,
 }
+# Functions that stand for modules in our networks, where they are called.
+_OF_FUNCTION = (
+    (backbone, "feed_forward", "MLP"),  # with the norm before it
+    (operator, "short_conv", "short conv"),
+    (operator, "long_conv", "long conv"),
+    (operator, "long_conv_by_spectrum", "long conv"),
+)
 # By what the name of an operation has in it, wherever it is called.
-_OF_OPERATION = {
-    "hyenadna::short_conv": "short conv",
-    "hyenadna::long_conv": "long conv",
-    "hyenadna::implicit_filter": "filters",
-    "aten::fft_": "long conv",
-    "aten::_fft_": "long conv",
-    "_FeedForward": "MLP",  # with the norm before it
-    "scaled_dot_product": "attention",
-}
+_OF_OPERATION = {"hyenadna::implicit_filter": "filters", "scaled_dot_product": "attention"}
 PARTS = (*dict.fromkeys((*_OF_MODULE.values(), "attention", OPTIMIZER)), OTHER)
 _BACKWARD = "autograd::engine::evaluate_function: "
 _PREFIX = "part: "
@@ -109,28 +109,28 @@ def _part_of(event: Any, forward: dict[tuple[int, int], str]) -> str:
 
 @contextmanager
 def _marked(network: nn.Module) -> Iterator[None]:
-    """Have the modules of a network say in a profile when they are at work."""
-    handles = []
-    for name, module in network.named_modules():
-        of = _OF_MODULE.get(name.rpartition(".")[2])
-        if of is not None:
-            begun: list[ExitStack] = []
-            handles += [
-                module.register_forward_pre_hook(partial(_begin, of, begun)),
+    """Have the parts of a network say in a profile when they are at work."""
+    with ExitStack() as stack:
+        for module, name, of in _OF_FUNCTION:
+            stack.enter_context(mock.patch.object(module, name, part(of)(getattr(module, name))))
+        for name, layer in network.named_modules():
+            if name.rpartition(".")[2] in _OF_MODULE:
+                begin, end = _hooks(_OF_MODULE[name.rpartition(".")[2]])
+                stack.callback(layer.register_forward_pre_hook(begin).remove)
                 # Recomputation for a backward pass may leave a module in its middle.
-                module.register_forward_hook(partial(_end, begun), always_call=True),
-            ]
-    try:
+                stack.callback(layer.register_forward_hook(end, always_call=True).remove)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
-def _begin(of: str, begun: list[ExitStack], *_: object) -> None:
-    begun.append(ExitStack())
-    begun[-1].enter_context(part(of))
+def _hooks(of: str) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return what to call before and after a module that belongs to a part."""
+    begun: list[ExitStack] = []
 
+    def begin(*_: object) -> None:
+        begun.append(ExitStack())
+        begun[-1].enter_context(part(of))
 
-def _end(begun: list[ExitStack], *_: object) -> None:
-    begun.pop().close()
+    def end(*_: object) -> None:
+        begun.pop().close()
+
+    return begin, end
