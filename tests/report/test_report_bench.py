@@ -213,7 +213,7 @@ def test_lengths_sort_as_numbers(finished):
 
 def test_a_tree_without_measurements_says_that_none_were_run(tmp_path):
     text = section(tmp_path)
-    assert "<p>Not run: long convolution and attention and a training step.</p>" in text
+    assert "<p>Not run: long convolution, attention and a training step.</p>" in text
     assert "<figure" not in text
     assert "160 times" not in text
     assert "snakemake --cores all bench" in (tmp_path / "report.html").read_text()

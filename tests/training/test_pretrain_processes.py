@@ -14,12 +14,11 @@ from hyenadna.errors import Interrupted
 from hyenadna.training.pretrain import pretrain
 
 
-def train(rank, size, port, config, recipe, corpus, out, context_size):
+def train(rank, size, port, config, recipe, genomes, out, context_size):
     """Pretrain as one of several processes, started as torchrun does."""
     torch.set_num_threads(1)
     if size > 1:
         os.environ |= torchrun(rank, size, port)
-    genomes = [GenomeSource(corpus.tokens, corpus.intervals)]
     options = {"seed": 0, "device": "cpu", "context_size": context_size}
     try:
         pretrain(config, recipe, genomes=genomes, out=out, **options)
@@ -34,9 +33,10 @@ def start(corpus, tiny_model):
     def start(out, recipe, size, context_size=1):
         port = free_port()
         config = tiny_model.replace(embed_dropout=0.0, resid_dropout=0.0)
+        genomes = [GenomeSource(corpus.tokens, corpus.intervals)]
         processes = [
             PROCESSES.Process(
-                target=train, args=(rank, size, port, config, recipe, corpus, out, context_size)
+                target=train, args=(rank, size, port, config, recipe, genomes, out, context_size)
             )
             for rank in range(size)
         ]

@@ -33,7 +33,7 @@ BOUNDARIES = ("rename", "sync", "open")
 def train(
     config,
     recipe,
-    corpus,
+    genomes,
     out,
     *,
     kill_at=None,
@@ -60,7 +60,7 @@ def train(
         pretrain(
             config,
             recipe,
-            genomes=[GenomeSource(corpus.tokens, corpus.intervals)],
+            genomes=genomes,
             out=out,
             seed=0,
             device="cpu",
@@ -107,7 +107,8 @@ def start(corpus, tiny_model, tiny_recipe):
     server.join()
 
     def start(out, recipe=tiny_recipe, **options):
-        arguments = (tiny_model, recipe, corpus, out)
+        genomes = [GenomeSource(corpus.tokens, corpus.intervals)]
+        arguments = (tiny_model, recipe, genomes, out)
         process = PROCESSES.Process(target=train, args=arguments, kwargs=options)
         process.start()
         return process

@@ -23,14 +23,17 @@ FINETUNING = "epochs: 2\nbatch_size: 16\ncheckpoint_every: 5\n"
 CONFIG = """\
 genome: demo_worm
 models: [micro]
+baseline_models: []
 pretraining: config/training/micro.yaml
 pretraining_seed: 0
+contexts: [64, 128]
 benchmarks: [demo_promoters]
 finetuning: config/finetuning/micro.yaml
 stages: [finetune, probe]
 seeds: [0]
 threads: 1
 gpus: 0
+retries: 0
 bench: {lengths: {long_conv: [], attention: [], model: []}}
 """
 Start = Callable[..., tuple[Path, subprocess.Popen[bytes]]]
@@ -82,7 +85,7 @@ def test_killed_run_ends_as_an_undisturbed_one(start: Start) -> None:
     assert process.wait() == 0, (undisturbed / "output.txt").read_text()
     seconds = time.monotonic() - began
     expected = metrics(undisturbed)
-    assert len(expected) == len(["pretrain", "finetune", "probe", "baselines"])
+    assert len(expected) == len(["pretrain", "context", "finetune", "probe", "baselines"])
 
     rng = np.random.default_rng()
     moments = np.sort(rng.uniform(0.1, 1.0, size=3)) * seconds

@@ -17,15 +17,17 @@ Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 CONFIG = """\
 genome: demo_human
 models: [tiny-1k]
+baseline_models: []
 pretraining: config/training/demo.yaml
 pretraining_seed: 0
+contexts: []
 benchmarks: [demo_promoters, demo_coding_vs_intergenic]
 finetuning: config/finetuning/demo.yaml
 stages: [finetune]
 seeds: [0]
 threads: 1
 gpus: 0
-bench: {lengths: {long_conv: [1024], attention: [1024]}}
+bench: {lengths: {long_conv: [1024], attention: [1024], model: []}}
 """
 STAND_IN = """\
 #!/bin/sh
@@ -33,7 +35,7 @@ all="$*"
 out=${all##*--out } out=${out%% *}
 case $1 in
 genome) touch "$3" "$3.fai" ;;
-tokenize) touch "$3/tokens.u8" "$3/index.json" ;;
+tokenize) touch "$3/tokens.u8" "$3/soft_mask.u1" "$3/index.json" ;;
 report) touch "$out" && mkdir results/figures && touch results/figures/curves.svg ;;
 bench) cd "$out" && touch measurements.tsv run.json ;;
 *) cd "$out" && touch config.yaml config.json model.safetensors metrics.tsv run.json \\

@@ -1,6 +1,7 @@
 """Numbers as a reader sees them."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
 from hyenadna.report.scores import DECIMALS, Spread
@@ -124,6 +125,11 @@ def bases(nucleotides: int) -> str:
         if nucleotides >= size:
             return f"{nucleotides / size:.2f} {unit}"
     return f"{nucleotides} bp"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Write items as a sentence does: a, b and c."""
+    return " and ".join(part for part in (", ".join(items[:-1]), *items[-1:]) if part)
 
 
 def plural(n: int, noun: str) -> str:

@@ -167,7 +167,7 @@ def _costs_by_length(results: Results, drawings: list[Figure]) -> Section:
         if found
         else ""
     )
-    missing = " and ".join(bench.TITLES[operation] for operation in bench.unmeasured(results))
+    missing = formats.listed([bench.TITLES[of] for of in bench.unmeasured(results)])
     return Section(
         name="length",
         title="Cost against length",
