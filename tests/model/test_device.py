@@ -1,8 +1,5 @@
 """Devices by name."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -31,20 +28,3 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch, name, count):
 def test_a_gpu_that_is_there_is_taken(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert resolve_device("cuda:1") == torch.device("cuda:1")
-
-
-def test_freed_memory_is_used_again_where_it_is_retained():
-    """A process of its own, since the setting stays."""
-    code = (
-        "import resource, sys, torch; from hyenadna.model.device import retain_memory\n"
-        "if sys.argv[1] == 'retain': retain_memory(torch.device('cpu'))\n"
-        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
-        "torch.ones(1 << 25); before = faults()\n"
-        "for _ in range(3): torch.ones(1 << 25)\n"
-        "print(faults() - before)"
-    )
-    faults = {
-        name: int(subprocess.check_output([sys.executable, "-c", code, name]))
-        for name in ("default", "retain")
-    }
-    assert faults["retain"] < faults["default"] / 10

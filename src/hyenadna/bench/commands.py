@@ -215,10 +215,6 @@ def model(
     seconds: Seconds = 1.0,
     threads: Threads = None,
     limit: Limit = 30.0,
-    retain: Annotated[
-        bool,
-        typer.Option("--retain-memory", help="Keep freed memory of a CPU, as training does."),
-    ] = False,
     out: Out = None,
 ) -> None:
     """Time training of a 2-layer HyenaDNA beside a Transformer; or --model beside the formula.
@@ -241,10 +237,6 @@ def model(
     from hyenadna.bench.timing import Effort
 
     effort = Effort(repeats, seconds)
-    if retain:
-        from hyenadna.model.device import resolve_device, retain_memory
-
-        retain_memory(resolve_device(device))
     if model is None:
         common = _common(device, dtype, batch or 1, threads, out)
         common |= {"channels": widths or [128], "lengths": tokens or comparison.LENGTHS}

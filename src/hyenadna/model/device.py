@@ -1,14 +1,8 @@
-"""The device that a command runs on, and how it keeps its memory."""
-
-import ctypes
-import platform
+"""The device that a command runs on."""
 
 import torch
 
 from hyenadna.errors import InputError
-
-# Of malloc.h; mallopt(3).
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
 def resolve_device(name: str) -> torch.device:
@@ -28,16 +22,3 @@ def resolve_device(name: str) -> torch.device:
             f"{torch.cuda.device_count()} GPUs here; use --device cpu or auto"
         )
     return torch.device(name)
-
-
-def retain_memory(device: torch.device) -> None:
-    """Let a process that computes on a CPU keep the memory that it frees, to use it again.
-
-    glibc maps each tensor of 32 MiB or more anew and returns it when it is freed, so the kernel
-    clears its pages over and over: a seventh of a training step at 32,768 tokens. Memory use stays
-    at its peak instead, a quarter higher there. Other C libraries are left as they are.
-    """
-    if device.type == "cpu" and platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_MAX, 0)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from hyenadna.errors import InputError, Interrupted
-from hyenadna.model.device import retain_memory
 from hyenadna.training import checkpoint
 from hyenadna.training.checkpoint import Progress, Tensors
 from hyenadna.training.distributed import World
@@ -92,7 +91,6 @@ def fit(
         Interrupted: SIGTERM, SIGINT or SIGUSR1 came; the step was finished and saved.
     """
     world = world or World()
-    retain_memory(run.device)
     trainer = _Trainer(model, recipe, course, plan=plan, run=run, seed=seed, world=world)
     progress = trainer.progress
     display = Display(plan.steps, progress, unit=course.unit, shown=world.is_main)
