@@ -33,6 +33,7 @@ gpu:
 	PYTHONPATH=src $(PYTHON) -m hyenadna bench long-conv --against torch.fft --out results/bench/long_conv
 	PYTHONPATH=src $(PYTHON) -m hyenadna bench operators --out results/bench/operators
 	PYTHONPATH=src $(PYTHON) -m hyenadna bench attention --out results/bench/attention
+	PYTHONPATH=src $(PYTHON) -m hyenadna bench model --out results/bench/model
 
 install: $(VENV)/.dev
 
