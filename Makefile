@@ -26,7 +26,8 @@ check: $(VENV)/.dev
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-# All that needs a GPU, with whatever Python has torch and triton there: PYTHON=python3 make gpu
+# All that needs a GPU, with whatever Python has torch and triton there (pydantic too for the last):
+# PYTHON=python3 make gpu
 gpu:
 	PYTHONPATH=src $(PYTHON) -m pytest -n 8 -m gpu tests/ops
 	PYTHONPATH=src $(PYTHON) -m hyenadna doctor
