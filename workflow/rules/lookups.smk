@@ -140,11 +140,16 @@ def values(path_of):
     return read
 
 
+def pretrained_models():
+    """Return the models to pretrain, those that only serve as baselines among them."""
+    return config["models"] + config["baseline_models"]
+
+
 def pretraining_runs():
     """Return the metrics of every pretraining."""
     return expand(
         "results/pretrain/{model}/{genome}/seed{seed}/metrics.tsv",
-        model=config["models"] + config["baseline_models"],
+        model=pretrained_models(),
         genome=config["genome"],
         seed=config["pretraining_seed"],
     )
@@ -164,10 +169,9 @@ def context_options(wildcards):
 
 def context_runs():
     """Return the metrics by context of the pretrained models, on each genome that they have read."""
-    models = config["models"] + config["baseline_models"]
     return expand(
         "results/context/{model}/{genome}/seed{seed}/metrics.tsv",
-        model=[model for model in models if contexts_of(model)],
+        model=[model for model in pretrained_models() if contexts_of(model)],
         genome=weights_of(config["genome"]),
         seed=config["pretraining_seed"],
     )

@@ -4,7 +4,7 @@ Shapes: B windows, L window length in tokens. A window spans L + 1 nucleotides, 
 targets are both L long and no base is lost to the shift. No special token is added.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -263,6 +263,14 @@ class EvaluationWindows:
             end = min(start + self.length + 1, stretch.end)
             ids[row, : end - start] = source.cache.window(stretch.contig, start, end)
         return Windows(torch.from_numpy(ids))
+
+
+def in_batches(
+    windows: PretrainingWindows | EvaluationWindows, numbers: Sequence[int], size: int
+) -> Iterator[Windows]:
+    """Yield the windows of these numbers in their order, `size` at a time."""
+    for start in range(0, len(numbers), size):
+        yield windows.batch(numbers[start : start + size])
 
 
 def _merged(source: SplitSource) -> list[Interval]:

@@ -1,7 +1,7 @@
 """Gradients that have none of their own, and say so when asked for them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -23,6 +23,24 @@ def first_derivatives(
     return gradients
 
 
+def refuse_second(reference: str) -> Callable[..., NoReturn]:
+    """Return the backward pass of an operator that computes first derivatives only.
+
+    Args:
+        reference: as for `first_derivatives`.
+    """
+
+    def refuse(ctx: Any, *gradients: Tensor) -> NoReturn:
+        raise _refusal(reference)
+
+    return refuse
+
+
+def _refusal(reference: str) -> RuntimeError:
+    name = reference.rpartition(".")[2].removesuffix("_reference")
+    return RuntimeError(f"{name} has first derivatives only; use {reference} for second ones")
+
+
 class _First(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -32,8 +50,5 @@ class _First(torch.autograd.Function):
         return compute(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> Gradients:
-        name = ctx.reference.rpartition(".")[2].removesuffix("_reference")
-        raise RuntimeError(
-            f"{name} has first derivatives only; use {ctx.reference} for second ones"
-        )
+    def backward(ctx: Any, *gradients: Tensor) -> NoReturn:
+        raise _refusal(ctx.reference)

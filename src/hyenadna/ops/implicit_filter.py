@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from hyenadna.ops.derivatives import refuse_second
 from hyenadna.ops.precision import widened
 
 # Over the longest input, the slowest channel decays to 0.01 in 1.5 times its length and the
@@ -295,13 +296,6 @@ def _gradients(ctx: Any, dk: Tensor) -> tuple[Tensor | None, ...]:
     return *gradients, None, None, None, None
 
 
-def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    raise RuntimeError(
-        "implicit_filter has first derivatives only; use "
-        "hyenadna.ops.implicit_filter.implicit_filter_reference for second ones"
-    )
-
-
 _INPUTS = (
     "Tensor first_weight, Tensor first_bias, Tensor inner_weights, Tensor inner_biases, "
     "Tensor last_weight, Tensor freq, SymInt length, SymInt max_length, float shift, SymInt start"
@@ -318,4 +312,7 @@ torch.library.impl("hyenadna::implicit_filter_backward", "CUDA", _backward_cuda)
 torch.library.register_fake("hyenadna::implicit_filter", _fake)
 torch.library.register_fake("hyenadna::implicit_filter_backward", _fake_backward)
 torch.library.register_autograd("hyenadna::implicit_filter", _gradients, setup_context=_save)
-torch.library.register_autograd("hyenadna::implicit_filter_backward", _refuse)
+torch.library.register_autograd(
+    "hyenadna::implicit_filter_backward",
+    refuse_second("hyenadna.ops.implicit_filter.implicit_filter_reference"),
+)

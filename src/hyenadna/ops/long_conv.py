@@ -29,6 +29,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from hyenadna.ops import long_conv_cpu, long_conv_gpu, paths
+from hyenadna.ops.derivatives import refuse_second
 from hyenadna.ops.paths import Plan
 
 
@@ -194,12 +195,6 @@ def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
     return tuple(g if needed else None for g, needed in zip(gradients, needs, strict=True))
 
 
-def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    raise RuntimeError(
-        "long_conv has first derivatives only; use hyenadna.ops.long_conv_reference for second ones"
-    )
-
-
 torch.library.impl("hyenadna::long_conv", "CPU", _forward_cpu)
 torch.library.impl("hyenadna::long_conv_backward", "CPU", _backward_cpu)
 torch.library.impl("hyenadna::long_conv", "CUDA", long_conv_gpu.forward)
@@ -207,4 +202,6 @@ torch.library.impl("hyenadna::long_conv_backward", "CUDA", _backward_gpu)
 torch.library.register_fake("hyenadna::long_conv", _fake)
 torch.library.register_fake("hyenadna::long_conv_backward", _fake_backward)
 torch.library.register_autograd("hyenadna::long_conv", _gradients, setup_context=_save)
-torch.library.register_autograd("hyenadna::long_conv_backward", _refuse)
+torch.library.register_autograd(
+    "hyenadna::long_conv_backward", refuse_second("hyenadna.ops.long_conv_reference")
+)

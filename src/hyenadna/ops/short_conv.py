@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d
 
+from hyenadna.ops.derivatives import refuse_second
 from hyenadna.ops.precision import wide
 
 MOST_TAPS = 8
@@ -189,13 +190,6 @@ def _gradients(ctx: Any, d_post: Tensor, d_gated: Tensor) -> tuple[Tensor, ...]:
     return gradients
 
 
-def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    raise RuntimeError(
-        "short_conv has first derivatives only; use "
-        "hyenadna.ops.short_conv.short_conv_reference for second ones"
-    )
-
-
 _INPUTS = "Tensor projected, Tensor weight, Tensor bias"
 torch.library.define("hyenadna::short_conv", f"({_INPUTS}) -> (Tensor, Tensor)")
 torch.library.define(
@@ -209,4 +203,6 @@ torch.library.impl("hyenadna::short_conv_backward", "CUDA", _backward_cuda)
 torch.library.register_fake("hyenadna::short_conv", _fake)
 torch.library.register_fake("hyenadna::short_conv_backward", _fake_backward)
 torch.library.register_autograd("hyenadna::short_conv", _gradients, setup_context=_save)
-torch.library.register_autograd("hyenadna::short_conv_backward", _refuse)
+torch.library.register_autograd(
+    "hyenadna::short_conv_backward", refuse_second("hyenadna.ops.short_conv.short_conv_reference")
+)

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from hyenadna.data.corpus import GenomeSource, SplitSource
 from hyenadna.data.token_cache import TokenCache
-from hyenadna.data.windows import EvaluationWindows
+from hyenadna.data.windows import EvaluationWindows, in_batches
 from hyenadna.errors import InputError
 from hyenadna.files import sha256
 from hyenadna.genome import Interval, check_intervals, merge_intervals, read_intervals
@@ -23,8 +22,7 @@ from hyenadna.model import checkpoint
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.device import resolve_device
 from hyenadna.model.markov import MarkovChain
-from hyenadna.tokenizer import NUCLEOTIDES
-from hyenadna.training.perplexity import Score, shifted
+from hyenadna.training.perplexity import Score, score_targets, shifted
 from hyenadna.training.run import Identity, Run
 
 FORWARD_TOKENS = 65_536
@@ -187,24 +185,20 @@ def _sums(network: HyenaDNA, windows: EvaluationWindows) -> Tensor:
     """Sum bits, right predictions and A, C, G, T targets by position, (3, c) float64."""
     network.eval()
     device = network.lm_head.weight.device
-    nucleotides = torch.tensor(NUCLEOTIDES, device=device)
     sums = torch.zeros(3, windows.length, dtype=torch.float64, device=device)
     for ids in _batches(windows):
         inputs, targets = shifted(ids.to(device))
         logits = network(inputs).float()  # (B, c, V)
-        counted = torch.isin(targets, nucleotides)  # (B, c)
-        nats = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-        bits = nats.double().view_as(targets) / math.log(2)
-        right = logits.argmax(-1) == targets
-        sums += torch.stack([bits * counted, right & counted, counted]).sum(1)
+        sums += score_targets(logits, targets).sum(1)
+    sums[0] /= math.log(2)
     return sums
 
 
 def _batches(windows: EvaluationWindows) -> Iterator[Tensor]:
     """Yield all windows, (B, c + 1) uint8."""
     size = max(1, FORWARD_TOKENS // windows.length)
-    for first in range(0, len(windows), size):
-        yield windows.batch(range(first, min(first + size, len(windows)))).ids
+    for batch in in_batches(windows, range(len(windows)), size):
+        yield batch.ids
 
 
 def _binned(context: int, bits: Tensor, counted: Tensor) -> Iterable[str]:

@@ -183,6 +183,7 @@ class _Trainer:
         step = self.progress.step
         before, after = (self.plan.tokens_before(at) for at in (step, step + 1))
         share = rate_share(after, self.plan.tokens, self.recipe)
+        rate = share * self.recipe.learning_rate
         self.optimizer.set_rate(share)
         self.model.train()
         self.optimizer.zero_grad()
@@ -198,11 +199,10 @@ class _Trainer:
             if parameter.grad is not None:
                 parameter.grad.mul_(size / weight if weight else 0.0)
         norm = nn.utils.clip_grad_norm_(self.trained, self.recipe.gradient_clip).item()
-        self._check(mean, norm if finite else 0.0, share * self.recipe.learning_rate)
+        self._check(mean, norm if finite else 0.0, rate)
         self._update(finite)
         self.progress.step += 1
         done = after / self.plan.tokens
-        rate = share * self.recipe.learning_rate
         seconds = time.monotonic() - begin
         return _Taken(self.progress.step, mean, norm, rate, after - before, done, seconds)
 

@@ -94,15 +94,27 @@ def evaluate(
         inputs, targets = shifted(ids.to(device))
         with precision.autocast():
             logits = model(inputs).float()  # (B, L, V)
-        labels = _bases_only(targets)
-        # Summed in float64: a split has many more bases than fp32 has digits.
-        cost = functional.cross_entropy(
-            logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
-        )
-        right, counted = logits.argmax(-1) == labels, labels != IGNORED
-        sums += torch.stack([cost.double().sum(), right.sum().double(), counted.sum().double()])
+        sums += score_targets(logits, targets).sum((1, 2))
     nats, hits, bases = (world or World()).sum(sums.tolist())
     return Score(nats / max(bases, 1) / math.log(2), hits / max(bases, 1), int(bases))
+
+
+def score_targets(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return nats, whether the likeliest is right, and whether it counts, of each target.
+
+    Args:
+        logits: (B, L, V).
+        targets: (B, L), of which A, C, G, T count.
+
+    Returns:
+        (3, B, L) in fp64, as a split has many more bases than fp32 has digits; 0 where none counts.
+    """
+    labels = _bases_only(targets)
+    nats = functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
+    )
+    right, counted = logits.argmax(-1) == labels, labels != IGNORED
+    return torch.stack([nats.double().view_as(labels), right.double(), counted.double()])
 
 
 def _bases_only(targets: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 
 from hyenadna.data.corpus import Corpus, GenomeSource
 from hyenadna.data.loader import prefetch
-from hyenadna.data.windows import EvaluationWindows, PretrainingWindows, Windows
+from hyenadna.data.windows import EvaluationWindows, PretrainingWindows, Windows, in_batches
 from hyenadna.errors import InputError
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
@@ -109,12 +109,10 @@ class _Pretraining:
         self.plan = Plan.of_tokens(self.recipe)
         self.precision = Precision(self.recipe, self.run.device)
         self.evaluations = _evaluations(self.corpus, self.recipe)
-        for stage in self.plan.stages:
-            if stage.length % self.world.context_size:
-                raise InputError(
-                    f"length {stage.length} cannot be shared by {self.world.context_size} "
-                    "processes alike; choose lengths that are multiples of --context-parallel"
-                )
+        self.group = self.world.context_group() if self.world.context_size > 1 else None
+        if self.group is not None:
+            for stage in self.plan.stages:
+                self.group.positions(stage.length)  # refuses what cannot be shared
 
     def train(self) -> None:
         """Train from where an earlier process stopped, test, and publish."""
@@ -123,8 +121,8 @@ class _Pretraining:
             self._log_markov_chains()
         torch.manual_seed(seed)
         self.network = HyenaDNA(self.config).to(run.device)
-        if self.world.context_size > 1:
-            shard_context(self.network, self.world.context_group())
+        if self.group is not None:
+            shard_context(self.network, self.group)
         course = Course(
             batches=lambda first_step: prefetch(self._batches(first_step)),
             loss=partial(next_base_loss, soft_mask_weight=self.recipe.soft_mask_weight),
@@ -164,10 +162,8 @@ class _Pretraining:
             windows = self._windows(stage)
             for step in range(max(first_step, stage.first_step), stage.first_step + stage.steps):
                 numbers = self._numbers(stage, step)
-                parts = range(0, len(numbers), stage.forward_size)
-                yield [
-                    self._own(windows.batch(numbers[at : at + stage.forward_size])) for at in parts
-                ]
+                parts = in_batches(windows, numbers, stage.forward_size)
+                yield [self._own(part) for part in parts]
 
     def _windows(self, stage: Stage) -> PretrainingWindows:
         recipe = self.recipe
@@ -188,11 +184,11 @@ class _Pretraining:
 
     def _own(self, windows: Windows) -> Windows:
         """Keep the positions of a context-parallel process, and the target after the last."""
-        size, rank = self.world.context_size, self.world.context_rank
-        length = (windows.ids.shape[1] - 1) // size
-        part = slice(rank * length, (rank + 1) * length + 1)
-        ids, masked = windows.ids[:, part], windows.soft_masked
-        masked = None if masked is None else masked[:, part]
+        ids, masked = windows
+        if self.group is not None:
+            here = self.group.positions(ids.shape[1] - 1)
+            part = slice(here.start, here.stop + 1)
+            ids, masked = ids[:, part], None if masked is None else masked[:, part]
         if self.run.device.type == "cuda":  # Copies to the GPU then overlap with its work.
             ids, masked = ids.pin_memory(), None if masked is None else masked.pin_memory()
         return Windows(ids, masked)
@@ -208,8 +204,8 @@ class _Pretraining:
     def _score(self, split: str) -> dict[str, float]:
         """Score the windows of a split, each process its share of them."""
         tiles, used = self.evaluations[split]
-        own, size = used[self.world.data_rank :: self.world.data_size], self.recipe.forward_size
-        batches = (tiles.batch(own[at : at + size]) for at in range(0, len(own), size))
+        own = used[self.world.data_rank :: self.world.data_size]
+        batches = in_batches(tiles, own, self.recipe.forward_size)
         ids = (self._own(windows).ids for windows in batches)
         return evaluate(self.network, ids, self.precision, self.world).rows()
 
@@ -240,9 +236,8 @@ class _Pretraining:
             both_strands=self.recipe.flip_strand > 0,
         )
         for split, (tiles, used) in self.evaluations.items():
-            size = self.recipe.forward_size
-            ids = (tiles.batch(used[at : at + size]).ids for at in range(0, len(used), size))
-            arrays = (of.numpy() for of in ids)
+            batches = in_batches(tiles, used, self.recipe.forward_size)
+            arrays = (windows.ids.numpy() for windows in batches)
             bits = chain.bits_per_base((of[:, :-1], of[:, 1:]) for of in arrays)
             values = {f"markov{order}.perplexity": 2.0**cost for order, cost in enumerate(bits)}
             self.run.log(0, split, values)
