@@ -4,6 +4,7 @@ import importlib
 import logging
 import math
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -309,6 +310,14 @@ def test_several_genomes_are_read_by_their_weights(
     # Steps ahead are read before the run ends.
     assert 0.65 < seen.count(genomes[0].name) / len(seen) < 0.85
     assert read_json(tmp_path / "run" / "run.json")["counts"]["train"] == 100_000
+
+
+def test_a_genome_in_another_folder_is_the_same_genome(
+    finished, corpus, tiny_model, tiny_recipe, tmp_path, monkeypatch
+):
+    shutil.copytree(corpus.tokens, tmp_path / "moved" / "tokens")
+    monkeypatch.delattr(MODULE, "fit")
+    run(tiny_model, tiny_recipe, replace(corpus, tokens=tmp_path / "moved" / "tokens"), finished)
 
 
 def test_a_spike_stops_the_run_and_names_the_window(corpus, tiny_model, tiny_recipe, tmp_path):

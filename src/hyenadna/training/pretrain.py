@@ -78,7 +78,10 @@ def pretrain(
             "model": config.model_dump(mode="json"),
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
-            "genomes": [{"name": of.name, "weight": of.weight} for of in genomes],
+            # By their bases, since a folder may be moved while a run is stopped.
+            "genomes": [
+                {"sha256": of.cache.sha256, "weight": of.weight} for of in corpus.split("train")
+            ],
         },
         data=corpus.data,
     )
