@@ -8,7 +8,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -22,9 +22,8 @@ from hyenadna.genome import Genome, read_blocks, reverse_complement
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["single", "multi"]
-"""One class per item, or any number of targets per item."""
-
+Kind = Literal["single", "multi", "regression"]
+"""One class per item, any number of binary targets per item, or K real numbers per item."""
 
 _NUCLEOTIDES = re.compile("[ACGTURYSWKMBDHVN]+", re.IGNORECASE)
 
@@ -69,6 +68,17 @@ class Regions:
         flipped = self.reverse is not None and self.reverse[index]
         return reverse_complement(sequence) if flipped else sequence
 
+    def take(self, rows: NDArray[np.int64]) -> "Regions":
+        """Return the regions at `rows`, in that order."""
+        return replace(
+            self,
+            source=self.source[rows],
+            contigs=self.contigs[rows],
+            starts=self.starts[rows],
+            ends=self.ends[rows],
+            reverse=None if self.reverse is None else self.reverse[rows],
+        )
+
     def count_padded(self) -> int:
         """Return how many regions run off their contig."""
         limits = [
@@ -99,36 +109,57 @@ class LabelledSet:
     lengths: NDArray[np.int64]
     """(N,) nucleotides of each sequence."""
     labels: NDArray[Any]
-    """(N,) int64 class indices, or (N, K) uint8, 1 where the target holds."""
+    """(N,) int64 classes, or (N, K) uint8, 1 where the target holds, or (N, K) fp32 numbers."""
     classes: tuple[str, ...]
     """Names of the classes or of the K targets."""
     kind: Kind
+    groups: tuple[str, ...] | None = None
+    """Group of each target, such as TF, DHS or HM, over which medians are taken."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def regions(self) -> Regions | None:
+        """Where the items lie in their genomes, if that is known."""
+        return self.sequences if isinstance(self.sequences, Regions) else None
+
     def take(self, rows: NDArray[np.int64]) -> "LabelledSet":
         """Return the items at `rows`, in that order."""
-        return LabelledSet(
+        regions = self.regions
+        return replace(
+            self,
             ids=[self.ids[row] for row in rows],
-            sequences=_Subset(self.sequences, rows),
+            sequences=_Subset(self.sequences, rows) if regions is None else regions.take(rows),
             lengths=self.lengths[rows],
             labels=self.labels[rows],
-            classes=self.classes,
-            kind=self.kind,
         )
 
     def hold_out(self, fraction: float, *, seed: int) -> tuple["LabelledSet", "LabelledSet"]:
         """Split into the rest and a random `fraction`, drawn class by class where there is one."""
-        strata = self.labels if self.kind == "single" else np.zeros(len(self), dtype=np.int64)
         held = np.zeros(len(self), dtype=bool)
-        for stratum in np.unique(strata):
-            members = np.flatnonzero(strata == stratum)
+        for members in self._shuffled_strata(seed):
             # Every class is on both sides, or the held-out part could not score it.
             count = min(max(1, round(fraction * len(members))), len(members) - 1)
-            order = np.random.default_rng((seed, int(stratum))).permutation(len(members))
-            held[members[order[:count]]] = True
+            held[members[:count]] = True
         return self.take(np.flatnonzero(~held)), self.take(np.flatnonzero(held))
+
+    def fold(self, number: int, *, folds: int, seed: int) -> tuple["LabelledSet", "LabelledSet"]:
+        """Split into the rest and fold `number` of `folds`, drawn class by class like `hold_out`.
+
+        The folds of one seed share no item, and together are the whole set.
+        """
+        held = np.zeros(len(self), dtype=bool)
+        for members in self._shuffled_strata(seed):
+            held[members[number % folds :: folds]] = True
+        return self.take(np.flatnonzero(~held)), self.take(np.flatnonzero(held))
+
+    def _shuffled_strata(self, seed: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the rows of each class in random order, or all rows where there are no classes."""
+        strata = self.labels if self.kind == "single" else np.zeros(len(self), dtype=np.int64)
+        for stratum in np.unique(strata):
+            members = np.flatnonzero(strata == stratum)
+            yield np.random.default_rng((seed, int(stratum))).permutation(members)
 
 
 def find_table(directory: Path, stem: str) -> Path:

@@ -100,9 +100,12 @@ class Backbone(nn.Module):
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.ln_f = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        """Map ids (B, L) to hidden states (B, L, D)."""
+    def forward(self, input_ids: Tensor, prompt: Tensor | None = None) -> Tensor:
+        """Map ids (B, L), behind embeddings (P, D) if given, to hidden states (B, P + L, D)."""
         embedded = self.embeddings(input_ids)
+        if prompt is not None:
+            before = prompt.to(embedded.dtype).expand(len(embedded), -1, -1)
+            embedded = torch.cat([before, embedded], dim=1)
         if self.training and self.embed_dropout:
             embedded = dropout(embedded, self.embed_dropout)
         residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
@@ -154,11 +157,17 @@ class HyenaDNA(nn.Module):
         logits: Tensor = self.lm_head(self.hidden_states(input_ids))
         return logits
 
-    def hidden_states(self, input_ids: Tensor) -> Tensor:
-        """Map ids (B, L) to the normalised output of the last block, (B, L, D).
+    def hidden_states(self, input_ids: Tensor, prompt: Tensor | None = None) -> Tensor:
+        """Map ids (B, L) to the normalised output of the last block, (B, P + L, D).
+
+        Args:
+            input_ids: tokens.
+            prompt: (P, D), embeddings that stand before the tokens of every sequence; P is 0
+                without it.
 
         Raises:
-            InputError: ids that are not integers in (B, L), none, or more than `max_seq_len`.
+            InputError: ids that are not integers in (B, L), none, or more than `max_seq_len`
+                together with the prompt.
         """
         if input_ids.ndim != 2 or input_ids.is_floating_point() or input_ids.dtype is torch.bool:
             raise InputError(
@@ -167,13 +176,14 @@ class HyenaDNA(nn.Module):
             )
         if input_ids.numel() == 0:
             raise InputError(f"input ids of shape {tuple(input_ids.shape)} hold no token")
-        length, longest = input_ids.shape[1], self.config.max_seq_len
+        length = input_ids.shape[1] + (0 if prompt is None else len(prompt))
+        longest = self.config.max_seq_len
         if length > longest:
             raise InputError(
                 f"input of {length} tokens is longer than max_seq_len, {longest}, of this model; "
                 "cut it into windows or take a model with longer context"
             )
-        hidden: Tensor = self.backbone(input_ids.long())
+        hidden: Tensor = self.backbone(input_ids.long(), prompt)
         return hidden
 
     @contextmanager

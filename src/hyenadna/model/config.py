@@ -8,8 +8,8 @@ from hyenadna.settings import Settings
 
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
-Pooling = Literal["mean", "last"]
-Kind = Literal["single", "multi"]
+Pooling = Literal["mean", "last", "middle"]
+Kind = Literal["single", "multi", "regression"]
 
 
 class ModelConfig(Settings):

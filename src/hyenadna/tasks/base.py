@@ -6,19 +6,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from hyenadna.errors import InputError
 from hyenadna.settings import Settings, parse
 
 Split = Literal["train", "valid", "test"]
 Family = Literal[
-    "genomic_benchmarks", "nucleotide_transformer", "chromatin_profile", "species", "biotypes"
+    "genomic_benchmarks",
+    "nucleotide_transformer",
+    "chromatin_profile",
+    "species",
+    "table",
+    "biotypes",
 ]
-Metric = Literal["accuracy", "mcc", "f1_macro", "f1_weighted", "auroc", "auprc", "auroc_median"]
+Metric = Literal[
+    "accuracy",
+    "mcc",
+    "f1_macro",
+    "f1_weighted",
+    "auroc",
+    "auprc",
+    "auroc_median",
+    "pearson",
+    "spearman",
+    "r2",
+]
 
 COLUMNS = ("benchmark", "family", "data", "genomes", "metric")
-"""Columns that the table of benchmarks must have; `length` and `description` may follow."""
+"""Columns that the table of benchmarks must have; length, settings, description may follow."""
 
 
 class Benchmark(Settings):
@@ -36,6 +52,10 @@ class Benchmark(Settings):
     """Headline: selects the weights on the validation split, and heads the report."""
     length: int | None = None
     """Nucleotides per window, for the families that cut windows; each family has a default."""
+    files: dict[Split, Path] = Field(default_factory=dict)
+    """Family table: the file of each split, where they are not in one folder."""
+    settings: dict[str, str] = Field(default_factory=dict)
+    """Values of the recipe that this data set was tuned to."""
     description: str = ""
     """One line for the report."""
 
@@ -85,6 +105,7 @@ def read_benchmark(name: str, table: Path, genomes: Path) -> Benchmark:
     row = rows[name]
     content: dict[str, Any] = {key: value for key, value in row.items() if value}
     content["name"] = content.pop("benchmark")
+    content["settings"] = _parse_settings(row.get("settings", ""), source=f"{table}, {name}")
     content["genomes"] = _parse_genomes(row["genomes"], genomes, source=f"{table}, {name}")
     return parse(Benchmark, content, source=f"{table}, {name}")
 
@@ -122,3 +143,12 @@ def _parse_genomes(cell: str, genomes: Path, *, source: str) -> dict[str, Path]:
             )
         paths[label] = genomes / genome / "genome.fa"
     return paths
+
+
+def _parse_settings(cell: str, *, source: str) -> dict[str, str]:
+    """Read `key=value key=value`."""
+    pairs = [part.partition("=") for part in cell.split()]
+    wrong = next(("".join(pair) for pair in pairs if not all(pair)), None)
+    if wrong is not None:
+        raise InputError(f"{source}: settings has {wrong!r}; key=value key=value is allowed")
+    return {key: value for key, _, value in pairs}

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from hyenadna.model.config import Pooling
+from hyenadna.model.config import Pooling, Probability
 from hyenadna.settings import Settings
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -137,6 +137,15 @@ class PretrainRecipe(Recipe):
         return self.steps * self.batch_size * self.length
 
 
+class LengthEpochs(Settings):
+    """A part of fine-tuning at one length."""
+
+    length: PositiveInt
+    """Nucleotides that are left of longer examples, about their middle."""
+    epochs: PositiveInt
+    """Passes over the training examples at this length."""
+
+
 class FinetuneRecipe(Recipe):
     """Supervised training of a sequence classifier."""
 
@@ -146,11 +155,46 @@ class FinetuneRecipe(Recipe):
     """How the states of a sequence become one vector."""
     train_backbone: bool = True
     """Whether the network learns too; false trains the head alone (a probe)."""
+    embed_dropout: Probability | None = None
+    """Dropout of the embeddings; that of the model if not given."""
+    resid_dropout: Probability | None = None
+    """Dropout of what each operator and MLP adds; that of the model if not given."""
     validation_fraction: Share = 0.1
     """Share of the training examples held out to select the epoch."""
+    folds: Annotated[int, Field(ge=2)] | None = None
+    """Cross-validation in place of that share: seed k holds out fold k modulo this."""
+    select_on: Literal["valid", "test"] = "valid"
+    """Split that selects the epoch; test, as the paper did where data sets have no other."""
     patience: PositiveInt | None = None
     """Epochs without improvement after which training stops; never if not given."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Weights of the classes in the loss: equal, or inverse to how many examples each has."""
     flip_strand: Fraction = 0.0
     """Probability that a training example is read from the reverse strand."""
+    average_strands: bool = False
+    """Whether an example is scored on both strands, and the mean of the two logits counts."""
+    strand_consistency: Annotated[float, Field(ge=0)] = 0.0
+    """Weight in the loss of how far the predictions from the two strands of an example differ."""
+    length_warmup: tuple[LengthEpochs, ...] = ()
+    """First epochs, on shorter examples; the others have whole ones."""
     max_length: PositiveInt | None = None
     """Longest sequence used, in nucleotides, cut around its centre; if not given, the network's."""
+    shuffle_labels: bool = False
+    """Control: the labels of the training examples are permuted, so that nothing can be learnt."""
+
+    @model_validator(mode="after")
+    def _warms_up_within_its_epochs(self) -> Self:
+        lengths = [stage.length for stage in self.length_warmup]
+        if lengths != sorted(set(lengths)):
+            raise ValueError(f"length_warmup: lengths {lengths} must grow")
+        if sum(stage.epochs for stage in self.length_warmup) >= self.epochs:
+            raise ValueError(
+                f"length_warmup: its stages leave none of {self.epochs} epochs for whole examples"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _reads_both_strands_through_the_network(self) -> Self:
+        if self.strand_consistency and not self.train_backbone:
+            raise ValueError("strand_consistency needs train_backbone; a frozen one learns none")
+        return self
