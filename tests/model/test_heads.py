@@ -14,9 +14,12 @@ CONFIG = ModelConfig(d_model=16, n_layer=2, d_inner=32, max_seq_len=66, filter_o
 LENGTHS = [1, 40, 66, 17]
 
 
-def classifier(pooling: Pooling = "mean", **metadata: object) -> SequenceClassifier:
+def classifier(
+    pooling: Pooling = "mean", mixer: str = "hyena", **metadata: object
+) -> SequenceClassifier:
     torch.manual_seed(0)
-    model = SequenceClassifier(HyenaDNA(CONFIG), 3, pooling=pooling, **metadata).eval()
+    network = HyenaDNA(CONFIG.replace(mixer=mixer))
+    model = SequenceClassifier(network, 3, pooling=pooling, **metadata).eval()
     torch.nn.init.normal_(model.head.output_transform.weight)
     return model
 
@@ -39,6 +42,14 @@ def test_last_token_is_the_last_real_one() -> None:
     assert pool(hidden, torch.tensor([2, 3]), "last").tolist() == [[3.0], [5.0]]
 
 
+def test_middle_is_the_32_tokens_about_the_middle_of_each_item() -> None:
+    hidden = torch.arange(100.0).expand(3, 100)[..., None].clone()
+    for row, (first, last) in enumerate([(34, 66), (3, 35), (0, 20)]):
+        hidden[row, :first] = hidden[row, last:] = 1000.0
+    pooled = pool(hidden, torch.tensor([100, 39, 20]), "middle")
+    assert pooled[:, 0].tolist() == [49.5, 18.5, 9.5]
+
+
 def test_mean_over_half_precision_accumulates_in_fp32() -> None:
     """A running sum in fp16 overflowed to NaN at 200,000 tokens."""
     hidden = torch.full((1, 200_000, 1), 3.0, dtype=torch.float16)
@@ -47,17 +58,20 @@ def test_mean_over_half_precision_accumulates_in_fp32() -> None:
     assert pooled.item() == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "last"])
-def test_batch_of_mixed_lengths_equals_each_alone(pooling: Pooling) -> None:
-    model = classifier(pooling)
+@pytest.mark.parametrize("mixer", ["hyena", "attention"])
+@pytest.mark.parametrize("pooling", ["mean", "last", "middle"])
+def test_batch_of_mixed_lengths_equals_each_alone(pooling: Pooling, mixer: str) -> None:
+    """Causal mixers need no mask: padding on the right is behind all that is pooled."""
+    model = classifier(pooling, mixer=mixer)
     ids, lengths = padded_batch()
     alone = [model(ids[i : i + 1, :n], torch.tensor([n])) for i, n in enumerate(LENGTHS)]
     torch.testing.assert_close(model(ids, lengths), torch.cat(alone), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "last"])
-def test_what_stands_in_the_padding_does_not_matter(pooling: Pooling) -> None:
-    model = classifier(pooling)
+@pytest.mark.parametrize("mixer", ["hyena", "attention"])
+@pytest.mark.parametrize("pooling", ["mean", "last", "middle"])
+def test_what_stands_in_the_padding_does_not_matter(pooling: Pooling, mixer: str) -> None:
+    model = classifier(pooling, mixer=mixer)
     ids, lengths = padded_batch()
     other = torch.where(ids == 4, 11, ids)
     torch.testing.assert_close(model(other, lengths), model(ids, lengths), rtol=1e-4, atol=1e-5)
@@ -83,6 +97,43 @@ def test_classifier_comes_back_with_its_head_and_metadata(tmp_path: Path) -> Non
     assert loaded.classes == ("promoter", "enhancer", "neither")
     ids, lengths = padded_batch()
     torch.testing.assert_close(loaded(ids, lengths), model(ids, lengths), rtol=0, atol=0)
+
+
+def test_regression_gives_the_units_that_it_was_told(tmp_path: Path) -> None:
+    """The layer itself gives standard scores, before and after it was saved."""
+    model = classifier(kind="regression")
+    ids, lengths = padded_batch()
+    scores = model(ids, lengths)
+    mean, scale = torch.tensor([100.0, 0.0, -3.0]), torch.tensor([10.0, 1.0, 0.1])
+    model.head.standardise(mean, scale)
+    torch.testing.assert_close(model(ids, lengths), mean + scale * scores)
+    model.save_pretrained(tmp_path)
+    loaded = SequenceClassifier.from_pretrained(tmp_path).eval()
+    torch.testing.assert_close(loaded(ids, lengths), model(ids, lengths), rtol=0, atol=0)
+
+
+def test_numbers_keep_their_precision_under_autocast() -> None:
+    model = classifier(kind="regression")
+    model.head.standardise(torch.full((3,), 1e4), torch.ones(3))
+    ids, lengths = padded_batch()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = model(ids, lengths)
+    assert rounded.dtype is torch.float32
+    assert (rounded - model(ids, lengths)).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("scale", [0.0, float("nan"), float("inf")])
+def test_target_without_spread_is_refused(scale: float) -> None:
+    head = classifier(kind="regression").head
+    with pytest.raises(InputError, match="target 1 of 3 has mean 5 and standard deviation"):
+        head.standardise(torch.full((3,), 5.0), torch.tensor([1.0, scale, 1.0]))
+
+
+def test_only_regression_has_units() -> None:
+    assert list(classifier().head.state_dict()) == [
+        "output_transform.weight",
+        "output_transform.bias",
+    ]
 
 
 def test_classes_are_as_many_as_outputs() -> None:

@@ -263,6 +263,13 @@ def test_windows_longer_than_the_filter_are_refused(corpus, tiny_model, tiny_rec
         run(tiny_model, recipe, corpus, tmp_path)
 
 
+def test_a_bidirectional_network_is_refused(corpus, tiny_model, tiny_recipe, tmp_path):
+    config = tiny_model.replace(bidirectional=True)
+    with pytest.raises(InputError, match="no language model: train it from scratch on labels"):
+        pretrain(config, tiny_recipe, genomes=corpus, out=tmp_path / "out", seed=0)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_log_file_gets_plain_lines(corpus, tiny_model, tiny_recipe, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     run(tiny_model, tiny_recipe.replace(steps=3), corpus, tmp_path)

@@ -9,18 +9,20 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, layer_norm
+from torch.nn.functional import gelu, layer_norm, pad
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 from torch.utils.checkpoint import checkpoint as recomputed
 
 from hyenadna.errors import InputError
 from hyenadna.model import checkpoint
 from hyenadna.model.attention import CausalAttention
+from hyenadna.model.bidirectional import BidirectionalOperator
 from hyenadna.model.checkpoint import Checkpoint
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.operator import HyenaOperator
 from hyenadna.ops.dropout import dropout
 from hyenadna.ops.feed_forward import FeedForwardWeights, blockwise, feed_forward
+from hyenadna.tokenizer import PAD
 
 _log = logging.getLogger(__name__)
 _Mixer = HyenaOperator | CausalAttention
@@ -57,14 +59,21 @@ class Block(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.norm1 = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
-        self.mixer: _Mixer = _MIXERS[config.mixer](config)
+        mixer = BidirectionalOperator if config.bidirectional else _MIXERS[config.mixer]
+        self.mixer: _Mixer = mixer(config)
         self.norm2 = LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.mlp = Mlp(config)
         self.dropout = nn.Dropout(config.resid_dropout)
 
-    def forward(self, residual: Tensor) -> Tensor:
-        """Add to the residual stream, (B, L, D), at least fp32."""
-        residual = residual + self.dropout(self.mixer(self.norm1(residual)))
+    def forward(self, residual: Tensor, padding: Tensor | None = None) -> Tensor:
+        """Add to the residual stream, (B, L, D), at least fp32.
+
+        Args:
+            residual: the stream.
+            padding: (B, L) bool, what a bidirectional mixer is to look past.
+        """
+        options = {} if padding is None else {"padding": padding}
+        residual = residual + self.dropout(self.mixer(self.norm1(residual), **options))
         norm, mlp = self.norm2, self.mlp
         weights = FeedForwardWeights(
             norm.weight, norm.bias, mlp.fc1.weight, mlp.fc1.bias, mlp.fc2.weight, mlp.fc2.bias
@@ -95,6 +104,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.checkpoint_blocks = config.checkpoint_blocks
         self.keep_convolutions = config.keep_convolutions
+        self.bidirectional = config.bidirectional
         self.embeddings = Embeddings(config)
         self.embed_dropout = config.embed_dropout
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
@@ -109,21 +119,32 @@ class Backbone(nn.Module):
         if self.training and self.embed_dropout:
             embedded = dropout(embedded, self.embed_dropout)
         residual = embedded.to(torch.promote_types(embedded.dtype, torch.float32))
+        # Causal mixers never see the padding, which is on the right.
+        padding = _padding(input_ids, embedded.shape[1]) if self.bidirectional else None
         for block in self.layers:
             if self.checkpoint_blocks and torch.is_grad_enabled():
-                residual = self._recomputed(block, residual)
+                residual = self._recomputed(block, residual, padding)
             else:
-                residual = block(residual)
+                residual = block(residual, padding)
         hidden: Tensor = self.ln_f(residual)
         return hidden
 
-    def _recomputed(self, block: nn.Module, residual: Tensor) -> Tensor:
+    def _recomputed(self, block: nn.Module, residual: Tensor, padding: Tensor | None) -> Tensor:
         """Run a block such that the backward pass runs it again, with or without convolving."""
         options: dict[str, Any] = {"context_fn": _keeping_convolutions}
         updated: Tensor = recomputed(
-            block, residual, use_reentrant=False, **(options if self.keep_convolutions else {})
+            block,
+            residual,
+            padding,
+            use_reentrant=False,
+            **(options if self.keep_convolutions else {}),
         )
         return updated
+
+
+def _padding(input_ids: Tensor, length: int) -> Tensor:
+    """Return where ids (B, L) are padding, (B, P + L) bool: never in a prompt before them."""
+    return pad(input_ids == PAD, (length - input_ids.shape[1], 0), value=False)
 
 
 def _keeping_convolutions() -> Any:
@@ -140,7 +161,9 @@ def _keep_convolution(ctx: Any, operation: Any, *arguments: Any, **named: Any) -
 class HyenaDNA(nn.Module):
     """Causal language model of DNA; parameter names are those of the released checkpoints.
 
-    With attention in place of the Hyena operators it is the Transformer baseline.
+    With attention in place of the Hyena operators it is the Transformer baseline. Bidirectional it
+    is no language model, but a network for classifiers: real tokens see all others on both sides,
+    and nothing of those with the id of [PAD].
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -153,7 +176,12 @@ class HyenaDNA(nn.Module):
         self._initialise()
 
     def forward(self, input_ids: Tensor) -> Tensor:
-        """Map ids (B, L) to logits of the next token, (B, L, V)."""
+        """Map ids (B, L) to logits of the next token, (B, L, V).
+
+        Raises:
+            InputError: the network is bidirectional, or as for `hidden_states`.
+        """
+        self.config.require_causal()
         logits: Tensor = self.lm_head(self.hidden_states(input_ids))
         return logits
 

@@ -58,9 +58,14 @@ def load(
     Raises:
         InputError: no such file, or not a whole HyenaDNA checkpoint.
     """
-    path = _locate(source)
-    settings = _read_settings(path.parent / CONFIG)
-    state = _read_tensors(path)
+    path = locate(source)
+    settings = read_settings(path)
+    if "architecture" in settings:
+        raise InputError(
+            f"{path}: a classifier of architecture {settings['architecture']!r}, where a HyenaDNA "
+            "or Transformer network is expected; it has no part that could be taken from there"
+        )
+    state = read_tensors(path)
     try:
         weights = released.rename(state)
         fields, head = _settle(settings, weights, released.head_of(state))
@@ -109,15 +114,21 @@ def save(
     weights: Mapping[str, Tensor],
     head: HeadConfig | None = None,
 ) -> None:
-    """Write `config.json` and `model.safetensors` such that both or neither can be loaded."""
+    """Write a network with its head, if it has one, as `write` does."""
     stored = {
-        name: tensor.detach().cpu().contiguous()
+        name: tensor
         for name, tensor in weights.items()
         if not (name == "lm_head.weight" and config.tie_word_embeddings)
     }
     content: dict[str, Any] = config.model_dump(mode="json")
     if head is not None:
         content["head"] = head.model_dump(mode="json")
+    write(directory, content, stored)
+
+
+def write(directory: Path, content: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Write `config.json` and `model.safetensors` such that both or neither can be loaded."""
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     directory.mkdir(parents=True, exist_ok=True)
     with atomic_write(directory / WEIGHTS) as part:
         # Not save_file, whose files their owner alone may read, whatever the umask.
@@ -152,8 +163,12 @@ def convert(
     return out
 
 
-def _locate(source: str | Path) -> Path:
-    """Return the file of weights that `source` is or holds."""
+def locate(source: str | Path) -> Path:
+    """Return the file of weights that `source` is or holds.
+
+    Raises:
+        InputError: there is none.
+    """
     path = Path(source)
     if path.is_file():
         return path
@@ -171,7 +186,12 @@ def _locate(source: str | Path) -> Path:
     raise InputError(f"{source}: no such file or directory, nor a published model ({names})")
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file of weights, by name.
+
+    Raises:
+        InputError: it is no whole file of a known form.
+    """
     with path.open("rb") as file:
         start = file.read(9)
     if start == b"version h":
@@ -185,8 +205,13 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: not a whole safetensors file: {error}") from None
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
-    """Return what config.json holds, nothing if it is not there."""
+def read_settings(weights: Path) -> dict[str, Any]:
+    """Return what config.json beside a file of weights holds, nothing if it is not there.
+
+    Raises:
+        InputError: it is no JSON mapping.
+    """
+    path = weights.parent / CONFIG
     if not path.is_file():
         return {}
     try:

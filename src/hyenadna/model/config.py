@@ -1,10 +1,12 @@
-"""Shape of a HyenaDNA network and of a classification head on it."""
+"""Shapes of networks, and of a head on one."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from hyenadna.errors import InputError
 from hyenadna.settings import Settings
+from hyenadna.tokenizer import VOCAB_SIZE
 
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
@@ -25,6 +27,8 @@ class ModelConfig(Settings):
     """Tokens over which the implicit filter is defined, and so the longest input."""
     mixer: Literal["hyena", "attention"] = "hyena"
     """What mixes along the sequence: the Hyena operator, or attention for a Transformer."""
+    bidirectional: bool = False
+    """Whether a position sees what follows it too; mixer hyena, and not for language models."""
     n_head: Count | None = None
     """Heads of the attention; as many as are 64 channels wide if not given."""
     emb_dim: int = 5
@@ -83,6 +87,25 @@ class ModelConfig(Settings):
             )
         return self
 
+    def require_causal(self) -> None:
+        """Refuse a network whose positions see the tokens that they would have to predict.
+
+        Raises:
+            InputError: it is bidirectional.
+        """
+        if self.bidirectional:
+            raise InputError(
+                "a bidirectional network sees the nucleotide that it would have to predict, so it "
+                "is no language model: train it from scratch on labels (hyenadna finetune --model)"
+                ", or leave out `bidirectional`"
+            )
+
+    @model_validator(mode="after")
+    def _is_bidirectional_by_hyena(self) -> Self:
+        if self.bidirectional and self.mixer != "hyena":
+            raise ValueError(f"bidirectional is for mixer hyena; leave it out for {self.mixer}")
+        return self
+
     @model_validator(mode="after")
     def _keeps_what_is_recomputed(self) -> Self:
         if self.keep_convolutions and not self.checkpoint_blocks:
@@ -106,12 +129,39 @@ class ModelConfig(Settings):
         return order
 
 
+class ConvConfig(Settings):
+    """Shape of the CNN of GenomicBenchmarks; the defaults are as published."""
+
+    architecture: Literal["cnn"]
+    """Says that this is the CNN, not a HyenaDNA network."""
+    length: Count | None = None
+    """Tokens of the input, to which items are padded; those of the longest item if not given."""
+    d_embedding: Count = 100
+    """Channels of the token embeddings."""
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 8, 4)
+    """Channels of the convolutions, one after another."""
+    kernel_size: Count = 8
+    """Taps of each convolution, in positions of its input."""
+    d_inner: Count = 512
+    """Channels of the dense layer before the outputs."""
+    vocab_size: Count = VOCAB_SIZE
+    """Token ids in use."""
+
+    @property
+    def shortest(self) -> int:
+        """Tokens of which the last convolution makes one position."""
+        length = 1
+        for _ in self.channels:
+            length = 2 * length + self.kernel_size - 1
+        return length
+
+
 class HeadConfig(Settings):
-    """What a classification head makes of a sequence."""
+    """What a head makes of a sequence."""
 
     pooling: Pooling = "mean"
-    """What represents a sequence: the mean over its tokens, or the last of them."""
+    """What represents a sequence: the mean over its tokens or its middle ones, or the last."""
     kind: Kind = "single"
-    """Whether a sequence has one label or any number of them."""
+    """Whether a sequence has one label, any number of them, or numbers."""
     classes: tuple[str, ...] | None = None
     """Names of the outputs, in their order."""

@@ -65,8 +65,14 @@ def shard_context(model: HyenaDNA, group: ContextGroup) -> None:
     From then on the model takes ids (B, L / C), on all processes of the group at once.
 
     Raises:
-        InputError: the channels cannot be divided evenly, or attention is to mix positions.
+        InputError: the channels cannot be divided evenly, attention is to mix positions, or
+            Hyena is to mix them in both directions.
     """
+    if model.config.bidirectional:
+        raise InputError(
+            f"a bidirectional network cannot share a sequence between {group.size} processes; "
+            "only causal Hyena operators can"
+        )
     if model.config.mixer != "hyena":
         raise InputError(
             f"mixer {model.config.mixer!r} cannot share a sequence between {group.size} "

@@ -11,7 +11,11 @@ from hyenadna.errors import InputError
 from hyenadna.model import checkpoint
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.checkpoint import Checkpoint
-from hyenadna.model.config import HeadConfig, Kind, Pooling
+from hyenadna.model.config import HeadConfig, Kind, ModelConfig, Pooling
+from hyenadna.tokenizer import PAD
+
+MIDDLE = 32
+"""Tokens about the middle of an item that pooling "middle" takes."""
 
 
 def pool(hidden: Tensor, lengths: Tensor, pooling: Pooling) -> Tensor:
@@ -20,7 +24,10 @@ def pool(hidden: Tensor, lengths: Tensor, pooling: Pooling) -> Tensor:
     Args:
         hidden: (B, L, D), right-padded.
         lengths: (B,), tokens that are not padding, 1 to L.
-        pooling: their mean, or the last of them.
+        pooling: their mean, the last of them, or the mean of the `MIDDLE` about their middle, of
+            all where there are fewer. That is for what happens at one place, such as a splice
+            site. Of what follows the place a causal model has then seen at most MIDDLE / 2 tokens,
+            where their mean or the last of them has seen everything.
 
     Returns:
         (B, D), at least fp32.
@@ -29,32 +36,80 @@ def pool(hidden: Tensor, lengths: Tensor, pooling: Pooling) -> Tensor:
         InputError: a length outside of 1 to L, or not one for each sequence.
     """
     longest = hidden.shape[1]
-    if lengths.shape != hidden.shape[:1] or lengths.min() < 1 or lengths.max() > longest:
-        raise InputError(
-            f"lengths {lengths.tolist()} do not fit {hidden.shape[0]} sequences of up to {longest} "
-            "tokens; each must be 1 or more, and padding must be on the right"
-        )
+    _check_lengths(lengths, hidden.shape[0], longest)
     wide = torch.promote_types(hidden.dtype, torch.float32)
     if pooling == "last":
         rows = torch.arange(hidden.shape[0], device=hidden.device)
         return hidden[rows, lengths - 1].to(wide)
-    real = torch.arange(longest, device=hidden.device) < lengths[:, None]  # (B, L)
-    return (hidden * real[..., None]).sum(dim=1, dtype=wide) / lengths[:, None]
+    counts = lengths.clamp(max=MIDDLE) if pooling == "middle" else lengths
+    first = ((lengths - counts) // 2)[:, None]
+    position = torch.arange(longest, device=hidden.device)
+    taken = (position >= first) & (position < first + counts[:, None])  # (B, L)
+    return (hidden * taken[..., None]).sum(dim=1, dtype=wide) / counts[:, None]
+
+
+def mark_padding(input_ids: Tensor, lengths: Tensor) -> Tensor:
+    """Return ids (B, L) with that of [PAD] behind the first `lengths` (B,) of each sequence.
+
+    Raises:
+        InputError: as for `pool`.
+    """
+    _check_lengths(lengths, *input_ids.shape)
+    position = torch.arange(input_ids.shape[1], device=input_ids.device)
+    return input_ids.masked_fill(position >= lengths[:, None], PAD)
+
+
+def _check_lengths(lengths: Tensor, count: int, longest: int) -> None:
+    if lengths.shape != (count,) or lengths.min() < 1 or lengths.max() > longest:
+        raise InputError(
+            f"lengths {lengths.tolist()} do not fit {count} sequences of up to {longest} "
+            "tokens; each must be 1 or more, and padding must be on the right"
+        )
 
 
 class Head(nn.Module):
-    """One linear layer, under the name it has in fine-tuned checkpoints."""
+    """One linear layer, under the name it has in fine-tuned checkpoints.
 
-    def __init__(self, d_model: int, n_outputs: int) -> None:
+    For regression it has `mean` and `scale` of each target as buffers, (C,), so that the layer
+    gives standard scores where the outputs are in the targets' own units.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, d_model: int, n_outputs: int, kind: Kind = "single") -> None:
         super().__init__()
+        self.kind = kind
         self.output_transform = nn.Linear(d_model, n_outputs)
         nn.init.normal_(self.output_transform.weight, std=0.02)
         nn.init.zeros_(self.output_transform.bias)
+        if kind == "regression":
+            self.register_buffer("mean", torch.zeros(n_outputs))
+            self.register_buffer("scale", torch.ones(n_outputs))
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Map (B, D) to (B, C)."""
+        """Map (B, D) to (B, C): logits or, for regression, numbers in the targets' units."""
         y: Tensor = self.output_transform(pooled)
-        return y
+        return y * self.scale + self.mean if self.kind == "regression" else y
+
+    def standardise(self, mean: Tensor, scale: Tensor) -> None:
+        """Set the mean and the standard deviation of each target in the train split, (C,) each.
+
+        Raises:
+            InputError: a mean is not finite, or a standard deviation not above 0.
+        """
+        assert self.kind == "regression"
+        assert mean.shape == scale.shape == self.mean.shape
+        usable = mean.isfinite() & scale.isfinite() & (scale > 0)
+        if not usable.all():
+            number = int((~usable).nonzero()[0])
+            raise InputError(
+                f"target {number} of {len(usable)} has mean {mean[number]:g} and standard "
+                f"deviation {scale[number]:g} in the train split; leave out a target that is "
+                "constant, and numbers that are not finite"
+            )
+        self.mean.copy_(mean)
+        self.scale.copy_(scale)
 
 
 class SequenceClassifier(nn.Module):
@@ -76,10 +131,17 @@ class SequenceClassifier(nn.Module):
         self.pooling: Pooling = pooling
         self.classes = None if classes is None else tuple(classes)
         self.kind: Kind = kind
-        self.head = Head(model.config.d_model, n_outputs)
+        self.head = Head(model.config.d_model, n_outputs, kind)
+
+    @property
+    def config(self) -> ModelConfig:
+        """Shape of the network below the head."""
+        return self.model.config
 
     def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
-        """Map right-padded ids (B, L) and their lengths (B,) to logits (B, C)."""
+        """Map right-padded ids (B, L) and their lengths (B,) to what the head gives, (B, C)."""
+        if self.model.config.bidirectional:
+            input_ids = mark_padding(input_ids, lengths)
         pooled = pool(self.model.hidden_states(input_ids), lengths, self.pooling)
         logits: Tensor = self.head(pooled)
         return logits

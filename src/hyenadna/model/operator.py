@@ -54,14 +54,8 @@ class HyenaOperator(nn.Module):
             from hyenadna.model.context import mix  # of which this module is a part
 
             return mix(self, x, self.context)
-        length = x.shape[1]
         gate, v = self.streams(x)
-        # A compiled graph keeps nothing between calls.
-        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
-            y = long_conv(v, self.filter_fn(length), self.filter_fn.bias, post_gate=gate)
-        else:
-            y = long_conv_by_spectrum(v, self._spectrum_for(v), post_gate=gate)
-        mixed: Tensor = self.out_proj(y.mT)
+        mixed: Tensor = self.out_proj(self._convolve(v, gate).mT)
         return mixed
 
     def streams(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,20 +88,35 @@ class HyenaOperator(nn.Module):
         here = self.context.positions(length)
         return self.filter_fn.shared(here.stop - here.start, here.start)
 
+    def filters(self, length: int) -> tuple[Tensor, Tensor]:
+        """Return the long filters and skip weights: of each channel, (D, L) and (D,)."""
+        return self.filter_fn(length), self.filter_fn.bias
+
     def train(self, mode: bool = True) -> "HyenaOperator":
         """Set the mode; training lets go of a spectrum that was kept for inference."""
         if mode:
             self._spectrum = None
         return super().train(mode)
 
+    def _convolve(self, v: Tensor, post_gate: Tensor | None = None) -> Tensor:
+        """Convolve the channels of v (B, D, L), each with its long filter."""
+        # A compiled graph keeps nothing between calls.
+        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return long_conv(v, *self.filters(v.shape[-1]), post_gate=post_gate)
+        return long_conv_by_spectrum(v, self._spectrum_for(v), post_gate=post_gate)
+
+    def _filter_networks(self) -> tuple[ImplicitFilter, ...]:
+        return (self.filter_fn,)
+
     def _spectrum_for(self, v: Tensor) -> FilterSpectrum:
         """Return the filters' spectrum for v (B, D, L): kept while weights and length stay."""
-        state = [(p.data_ptr(), p._version) for p in self.filter_fn.parameters()]
+        networks = self._filter_networks()
+        state = [(p.data_ptr(), p._version) for of in networks for p in of.parameters()]
         key = (state, v.shape[1:], v.dtype, v.device)
         if self._spectrum is not None and self._spectrum[0] == key:
             return self._spectrum[1]
         self._spectrum = None
-        spectrum = filter_spectrum(self.filter_fn(v.shape[-1]), self.filter_fn.bias, like=v)
+        spectrum = filter_spectrum(*self.filters(v.shape[-1]), like=v)
         if spectrum.values.nbytes <= _SPECTRUM_SHARE * _memory(v.device):
             self._spectrum = key, spectrum
         return spectrum

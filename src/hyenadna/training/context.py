@@ -67,6 +67,7 @@ def evaluate_contexts(
         InputError: a context is too long for the model or for the split, or there is no such split.
     """
     loaded = checkpoint.load(weights)
+    loaded.config.require_causal()
     network = HyenaDNA.from_checkpoint(loaded)
     _check_contexts(contexts, longest=loaded.config.max_seq_len, source=loaded.source)
     cache = TokenCache.open(genome.tokens)

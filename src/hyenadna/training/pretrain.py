@@ -62,9 +62,11 @@ def pretrain(
         monitors: what gets a copy of the metrics.
 
     Raises:
-        InputError: the inputs do not fit each other, or the loss is no longer finite.
+        InputError: the inputs do not fit each other, the network is bidirectional, or the loss is
+            no longer finite.
         Interrupted: SIGTERM, SIGINT or SIGUSR1; the same call resumes.
     """
+    config.require_causal()
     if recipe.length > config.max_seq_len:
         raise InputError(
             f"length {recipe.length} of the recipe is more than max_seq_len {config.max_seq_len} "
