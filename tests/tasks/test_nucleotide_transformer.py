@@ -3,13 +3,13 @@
 import gzip
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pytest
 from small_files import write_table
 
 from hyenadna.errors import InputError
 from hyenadna.tasks import Benchmark
-from hyenadna.tasks.nucleotide_transformer import load
+from hyenadna.tasks.nucleotide_transformer import has_validation, load
 
 HEADER = "sequence,label"
 
@@ -80,8 +80,52 @@ def test_a_missing_or_doubtful_file_is_named(tmp_path):
         load(benchmark_of(tmp_path), "train")
 
 
-def test_a_published_set_can_be_read(shared_data):
-    items = load(benchmark_of(shared_data / "nucleotide_transformer/enhancers_types"), "test")
-    assert items.classes == ("0", "1", "2")
-    assert set(items.lengths.tolist()) == {200}
-    assert np.bincount(items.labels).min() > 50
+@pytest.mark.parametrize("word", ["valid", "validation", "val", "dev"])
+def test_a_third_file_is_the_validation_split(tmp_path, word):
+    for split in ("train", "test", word):
+        write_table(tmp_path / f"{split}.csv.gz", HEADER, "AC,0", f"{'ACGT'[: len(split)]},1")
+    assert has_validation(benchmark_of(tmp_path))
+    assert load(benchmark_of(tmp_path), "valid").lengths.tolist() == [2, len(word[:4])]
+
+
+def test_no_other_file_is_taken_for_validation(tmp_path):
+    for split in ("intervals_train", "device_test"):
+        write_table(tmp_path / f"{split}.csv.gz", HEADER, "AC,0", "AC,1")
+    assert not has_validation(benchmark_of(tmp_path))
+
+
+def test_a_fasta_header_without_a_label_is_refused(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.fa").write_text(">a|0\nAC\n>b|\nAC\n")
+    with pytest.raises(InputError, match=r"train.fa, line 3: no label behind the last '\|'"):
+        load(benchmark_of(tmp_path), "train")
+
+
+TASKS = {
+    "enhancers": 2,
+    "enhancers_types": 3,
+    **dict.fromkeys(["promoter_all", "promoter_no_tata", "promoter_tata"], 2),
+    **dict.fromkeys(["H3", "H3K4me1", "H3K4me2", "H3K4me3", "H3K9ac", "H3K14ac"], 2),
+    **dict.fromkeys(["H3K36me3", "H3K79me3", "H4", "H4ac"], 2),
+    **dict.fromkeys(["splice_sites_acceptors", "splice_sites_donors"], 2),
+    "splice_sites_all": 3,
+}
+"""Classes of each published task."""
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_published_task_reads_alike_from_csv_and_fasta(shared_data, tmp_path, name):
+    folder = shared_data / "nucleotide_transformer" / name
+    # Train is read for its classes, in either form.
+    train = pd.read_csv(folder / "train.csv.gz").drop_duplicates("label")
+    test = pd.read_csv(folder / "test.csv.gz")
+    for split, table in (("train", train), ("test", test)):
+        rows = zip(table.index, table["label"], table["sequence"], strict=True)
+        text = "".join(f">{name}_{row}|{label}\n{sequence}\n" for row, label, sequence in rows)
+        (tmp_path / f"{name}_{split}.fna").write_text(text)
+    for data in (folder, tmp_path):
+        items = load(benchmark_of(data), "test")
+        assert items.classes == tuple(map(str, range(TASKS[name])))
+        assert items.labels.tolist() == test["label"].tolist()
+        assert list(items.sequences) == test["sequence"].str.upper().tolist()
+        assert items.lengths.tolist() == test["sequence"].str.len().tolist()
