@@ -7,9 +7,9 @@ import pytest
 from small_files import write_table
 
 from hyenadna.errors import InputError
-from hyenadna.genome import Genome
+from hyenadna.genome import Genome, prepare_fasta
 from hyenadna.tasks import Benchmark
-from hyenadna.tasks.chromatin_profile import load
+from hyenadna.tasks.chromatin_profile import has_validation, load
 
 HEADER = "Chr_No,Start,End,module,y_a,y_b,y_c"
 
@@ -70,18 +70,68 @@ def test_validation_is_the_familys_own(benchmark):
     assert load(benchmark, "valid").ids == ["chr1:5000-5100"]
 
 
-def test_coordinates_of_another_assembly_are_not_read(benchmark):
-    table = benchmark.data / "test_hg38_coords_targets.csv.gz"
-    table.rename(benchmark.data / "test_hg19_coords_targets.csv.gz")
-    with pytest.raises(InputError, match="no such file"):
-        load(benchmark, "test")
+def test_a_set_without_a_validation_table_has_none(benchmark):
+    assert has_validation(benchmark)
+    (benchmark.data / "val_hg38_coords_targets.csv.gz").unlink()
+    assert not has_validation(benchmark)
+
+
+def test_the_assembly_is_the_one_that_has_every_split(benchmark):
+    write_table(benchmark.data / "test_hg19_coords_targets.csv.gz", HEADER, "0,5000,5100,m,1,1,1")
+    assert load(benchmark, "test").ids[0] == "chr1:1000-1100"
+
+
+def test_among_several_assemblies_the_one_that_the_genome_is_called_after_is_read(benchmark):
+    for split in ("train", "val", "test"):
+        table = benchmark.data / f"{split}_rich_coords_targets.csv"
+        table.write_text(f"{HEADER}\n0,5000,5100,m,1,1,1\n")
+    assert load(benchmark, "test").ids == ["chr1:5000-5100"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "genome", "complaint"),
+    [
+        (["train_hg38", "test_hg19"], "rich", "train in hg38; keep the tables of one assembly"),
+        (["train_hg38", "train_hg19"], "rich", "train in hg19, hg38; keep the tables of one"),
+        (["train_hg19", "test_hg19"], "hg38", "not all of them in hg38, as the genome is called"),
+        (["other"], "hg38", "no table is called {train,val,test}_<assembly>_coords"),
+    ],
+)
+def test_an_assembly_that_is_not_sure_is_refused(benchmark, tmp_path, tables, genome, complaint):
+    data = tmp_path / "data"
+    for name in tables:
+        write_table(data / f"{name}_coords_targets.csv.gz", HEADER, "0,5000,5100,m,1,1,1")
+    changed = benchmark.replace(data=data, genomes={"": tmp_path / genome / "genome.fa"})
+    with pytest.raises(InputError, match=re.escape(complaint)):
+        load(changed, "test")
+
+
+def test_contigs_may_be_named(benchmark, genomes):
+    table = benchmark.data / "train_hg38_coords_targets.csv.gz"
+    write_table(table, "chrom,Start,End,y_a", "chr2,2000,2100,1", "chr1,10,20,0")
+    items = load(benchmark, "train")
+    assert items.ids == ["chr2:2000-2100", "chr1:10-20"]
+    assert items.sequences[0] == genomes.sequences["rich"]["chr2"][2000:2100]
+
+
+def test_contigs_that_are_both_named_and_numbered_are_refused(benchmark):
+    table = benchmark.data / "train_hg38_coords_targets.csv.gz"
+    write_table(table, "chrom,Chr_No,Start,End,y_a", "chr2,1,2000,2100,1")
+    with pytest.raises(InputError, match="both columns 'chrom' and 'Chr_No'"):
+        load(benchmark, "train")
+
+
+def test_targets_have_the_groups_of_their_table(benchmark):
+    assert load(benchmark, "train").groups is None
+    (benchmark.data / "targets.tsv").write_text("target\tgroup\nc\tHM\na\tTF\nb\tTF\n")
+    assert load(benchmark, "train").groups == ("TF", "TF", "HM")
 
 
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [
         ("24,10,20,m,0,0,0", "line 3: Chr_No is 24; 0 (chr1) to 23 (chrY)"),
-        ("2,10,20,m,0,0,0", "chr3 is not in the genome, which has chr1, chr2"),
+        ("2,10,20,m,0,0,0", "line 3: chr3 is not in the genome, which has chr1, chr2"),
         ("0,10,20,m,0,2,0", "line 3: y_b is 2; 0 or 1 is allowed"),
         ("0,10,20,m,0,,0", "line 3: y_b is ; 0 or 1 is allowed"),
         ("0,12000,12100,m,0,0,0", "line 3: window chr1:12000-12100 lies off the chromosome"),
@@ -102,6 +152,14 @@ def test_a_table_without_targets_is_refused(benchmark):
         load(benchmark, "train")
 
 
+def test_a_word_far_down_is_refused_with_its_line(benchmark):
+    rows = [f"0,{start},{start + 9},m,0,1,1" for start in range(1000, 7_000)]
+    rows[5_500] = "0,1000,1009,m,0,x,1"
+    write_table(benchmark.data / "train_hg38_coords_targets.csv.gz", HEADER, *rows)
+    with pytest.raises(InputError, match="line 5502: y_b is x; 0 or 1 is allowed"):
+        load(benchmark, "train")
+
+
 def test_a_long_table_is_read_whole(benchmark):
     rows = [f"0,{start},{start + 9},m,{start % 2},0,1" for start in range(1000, 11_000)] * 3
     write_table(benchmark.data / "train_hg38_coords_targets.csv.gz", HEADER, *rows)
@@ -109,3 +167,20 @@ def test_a_long_table_is_read_whole(benchmark):
     assert items.ids[-1] == "chr1:10999-11008"
     assert items.labels.dtype == np.uint8
     assert items.labels[:, 0].tolist() == [start % 2 for start in range(1000, 11_000)] * 3
+
+
+def test_public_windows_of_1000_are_read_with_flanks_on_both_sides(shared_data, tmp_path):
+    folder = tmp_path / "hg38"
+    fasta = prepare_fasta(shared_data / "genome/chr20_chr22.hg38lift.fa.gz", folder / "genome.fa")
+    benchmark = Benchmark(
+        name="b",
+        family="chromatin_profile",
+        data=shared_data / "chromatin_profile",
+        genomes={"": fasta},
+        metric="auroc",
+        length=8000,
+    )
+    items = load(benchmark, "test")
+    assert items.labels.shape == (3000, 146)
+    assert items.ids[0] == "chr20:51561710-51569710"
+    assert items.sequences[0] == Genome(fasta).fetch("chr20", 51_561_710, 51_569_710)
