@@ -6,21 +6,21 @@ Coordinates are zero-based, half-open, in nucleotides.
 import gzip
 import itertools
 import os
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, Literal, NamedTuple, cast
 
 from hyenadna.errors import InputError
+from hyenadna.fasta import NUCLEOTIDES, RENAMINGS, FastaCheck
 from hyenadna.files import atomic_write
 
 SPLITS = ("train", "valid", "test")
+Contigs = Literal["all", "chromosomes", "numbered"]
+"""Which records of a FASTA become contigs, and how they are named."""
 
-_IUPAC = "ACGTURYSWKMBDHVN"
 _COMPLEMENTS = "TGCAAYRSWMKVHDBN"
-_COMPLEMENT = str.maketrans(_IUPAC + _IUPAC.lower(), _COMPLEMENTS + _COMPLEMENTS.lower())
-_SEQUENCE_BYTES = f"{_IUPAC}{_IUPAC.lower()}\r\n".encode()
+_COMPLEMENT = str.maketrans(NUCLEOTIDES + NUCLEOTIDES.lower(), _COMPLEMENTS + _COMPLEMENTS.lower())
 _BLOCK_BYTES = 4 << 20
 # An empty BGZF block ends every whole bgzip file (SAM specification, section 4.1.2).
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -190,100 +190,49 @@ def merge_intervals(intervals: Iterable[Interval]) -> list[Interval]:
     return merged
 
 
-def prepare_fasta(source: Path, out: Path) -> Path:
+def prepare_fasta(source: Path, out: Path, *, contigs: Contigs = "all") -> Path:
     """Check a FASTA, plain, gzip or bgzip, and write it unpacked with its index beside it.
 
     Whoever sees `out` with an index sees those two that belong together. Memory stays constant.
+
+    Args:
+        source: FASTA to read.
+        out: FASTA to write.
+        contigs: all as they are named, NCBI's assembled chromosomes alone as chr1, chr2, …, or
+            all as record1, record2, ….
 
     Returns:
         `out`; the index is `out` + ".fai".
 
     Raises:
-        InputError: the source is damaged, or is not FASTA of nucleotides, evenly wrapped.
+        InputError: the source is damaged, is not FASTA of nucleotides, evenly wrapped, or its
+            headers do not tell one chromosome from another.
     """
     from pysam import faidx, set_verbosity
     from pysam.utils import SamtoolsError
 
-    check = _FastaCheck(source)
+    check = FastaCheck(source, unique=contigs != "numbered")
+    renaming = None if contigs == "all" else RENAMINGS[contigs](source)
     index = Path(f"{out}.fai")
     # The index leaves before the old FASTA does and arrives after the new one.
     with atomic_write(index) as index_part, atomic_write(out) as part:
         with part.open("wb") as file:
             for block in read_blocks(source):
                 check.feed(block)
-                file.write(block)
+                file.write(block if renaming is None else renaming.rename(block))
         check.finish()
+        if renaming is not None:
+            renaming.finish()
         # samtools' indexer: pyfaidx's own takes minutes where this takes seconds.
         verbosity = set_verbosity(0)
         try:
             faidx("--fai-idx", str(index_part), str(part))
         except SamtoolsError:
-            raise InputError(f"{source}: {_find_uneven_line(part)}") from None
+            raise InputError(f"{source}: {_find_uneven_line(source)}") from None
         finally:
             set_verbosity(verbosity)
         index.unlink(missing_ok=True)
     return out
-
-
-class _FastaCheck:
-    """Follows FASTA text as it streams by; stops at the first name or letter that cannot be."""
-
-    def __init__(self, source: Path) -> None:
-        self.source = source
-        self.lengths: dict[str, int] = {}
-        self.line = 0
-        # Every line begins with its newline here, so that "\n>" finds each header.
-        self._held = b"\n"
-
-    def feed(self, block: bytes) -> None:
-        """Check the next part of the text; it must not end within a header."""
-        text = self._held + block
-        self._held = b"\n" if text.endswith(b"\n") else b""
-        sequence, *records = text.removesuffix(b"\n").split(b"\n>")
-        self._check_sequence(sequence)
-        for record in records:
-            header, newline, sequence = record.partition(b"\n")
-            self._check_header(header)
-            self._check_sequence(newline + sequence)
-
-    def finish(self) -> None:
-        """Check what only the whole text shows."""
-        if not self.lengths:
-            raise InputError(f"{self.source}: empty; a FASTA with at least one contig is expected")
-        for contig, length in self.lengths.items():
-            if length == 0:
-                raise InputError(f"{self.source}: contig {contig!r} has no sequence")
-
-    def _check_header(self, header: bytes) -> None:
-        self.line += 1
-        name = re.match(rb"[!-~]+", header)
-        if name is None:
-            raise InputError(
-                f"{self.source}, line {self.line}: a contig name in ASCII must follow '>' at once"
-            )
-        contig = name[0].decode()
-        if contig in self.lengths:
-            raise InputError(
-                f"{self.source}, line {self.line}: contig {contig!r} was there before; "
-                "names must be unique"
-            )
-        self.lengths[contig] = 0
-
-    def _check_sequence(self, text: bytes) -> None:
-        if not self.lengths:
-            if text:
-                raise InputError(f"{self.source}: not FASTA; its first line must start with '>'")
-            return
-        contig = next(reversed(self.lengths))
-        if strange := text.translate(None, _SEQUENCE_BYTES):
-            line = self.line + text.count(b"\n", 0, text.index(strange[:1]))
-            raise InputError(
-                f"{self.source}, line {line}: {chr(strange[0])!r} in contig {contig!r} is no "
-                f"nucleotide; a sequence is made of {_IUPAC}, in either case"
-            )
-        newlines = text.count(b"\n")
-        self.line += newlines
-        self.lengths[contig] += len(text) - newlines - text.count(b"\r")
 
 
 def read_blocks(source: Path) -> Iterator[bytes]:
@@ -314,10 +263,10 @@ def _open_text(source: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(source))
 
 
-def _find_uneven_line(fasta: Path) -> str:
+def _find_uneven_line(source: Path) -> str:
     """Say why an indexer cannot address the bases of a FASTA by arithmetic."""
     width, ended = 0, False
-    with fasta.open("rb") as file:
+    with _open_text(source) as file:
         for number, line in enumerate(file, start=1):
             if line.startswith(b">"):
                 width, ended = 0, False

@@ -8,6 +8,7 @@ from hyenadna.errors import InputError
 from hyenadna.genome import Interval, check_intervals, merge_intervals, read_intervals
 
 CONTIGS = {"chr1": 10_000, "chr2": 500}
+GENOME = {"chr1": 20_000, "chr2": 6001, "scaffold_3": 47}
 
 
 def train_of(*spans, contig="chr1"):
@@ -18,41 +19,45 @@ def spans(widened):
     return [(interval.start, interval.end) for interval in widened.intervals]
 
 
-def test_whole_contigs_are_split_as_told(cache):
-    assert whole_contigs(cache, valid=["chr2"], test=["scaffold_3"]) == [
+def split(**contigs):
+    return whole_contigs(GENOME, **contigs, source="small.fa")
+
+
+def test_whole_contigs_are_split_as_told():
+    assert split(valid=["chr2"], test=["scaffold_3"]) == [
         Interval("chr1", 0, 20_000, "train"),
         Interval("chr2", 0, 6001, "valid"),
         Interval("scaffold_3", 0, 47, "test"),
     ]
-    assert whole_contigs(cache, valid=["chr1"], skip=["scaffold_3"]) == [
+    assert split(valid=["chr1"], skip=["scaffold_3"]) == [
         Interval("chr1", 0, 20_000, "valid"),
         Interval("chr2", 0, 6001, "train"),
     ]
 
 
-def test_written_intervals_are_read_again(cache, tmp_path):
-    intervals = whole_contigs(cache, valid=["chr2"], test=["scaffold_3"])
+def test_written_intervals_are_read_again(tmp_path):
+    intervals = split(valid=["chr2"], test=["scaffold_3"])
     write_intervals(tmp_path / "a.bed", intervals)
     assert read_intervals(tmp_path / "a.bed") == intervals
 
 
-def test_an_unknown_contig_is_named_with_its_neighbours(cache):
-    with pytest.raises(InputError, match=r"no contig 'chr3'; did you mean .*'chr2'"):
-        whole_contigs(cache, valid=["chr3"])
+def test_an_unknown_contig_is_named_with_its_neighbours():
+    with pytest.raises(InputError, match=r"small\.fa: .* no contig 'chr3'; did you mean .*'chr2'"):
+        split(valid=["chr3"])
     with pytest.raises(InputError, match="no contig 'MT'; it starts with chr1, chr2"):
-        whole_contigs(cache, valid=["chr2"], skip=["MT"])
+        split(valid=["chr2"], skip=["MT"])
 
 
-def test_a_contig_has_one_role(cache):
+def test_a_contig_has_one_role():
     with pytest.raises(InputError, match="contig 'chr2' is given as valid and as test"):
-        whole_contigs(cache, valid=["chr2"], test=["chr2"])
+        split(valid=["chr2"], test=["chr2"])
 
 
-def test_a_contig_is_left_to_train_on_and_one_to_validate_on(cache):
-    with pytest.raises(InputError, match="all 3 contigs"):
-        whole_contigs(cache, valid=["chr1", "chr1"], test=["chr2"], skip=["scaffold_3"])
+def test_a_contig_is_left_to_train_on_and_one_to_validate_on():
+    with pytest.raises(InputError, match=r"small\.fa: all 3 contigs"):
+        split(valid=["chr1", "chr1"], test=["chr2"], skip=["scaffold_3"])
     with pytest.raises(InputError, match="--valid"):
-        whole_contigs(cache, valid=[], test=["chr2"])
+        split(valid=[], test=["chr2"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from dataclasses import replace
 
 import numpy as np
 import pysam
@@ -58,6 +59,14 @@ def test_a_region_off_its_contig_is_filled_with_n_on_the_side_that_is_missing(
     assert cut[3] == "NNNNN" + reverse_complement(whole[40:])
     assert cut[4] == "N" + whole + "N"
     assert cut.count_padded() == 5
+
+
+def test_unknown_bases_can_be_left_out_of_regions(small_fasta, small_sequences):
+    spans = [("chr1", 0, 4000, "+"), ("chr1", 0, 4000, "-")]
+    cut = replace(regions(Genome(small_fasta), *spans), known_only=True).take(np.array([0, 1]))
+    known = re.sub("[^ACGT]", "", small_sequences["chr1"][:4000].upper())
+    assert list(cut) == [known, reverse_complement(known)]
+    assert len(known) < 3000
 
 
 def test_regions_can_be_iterated(small_fasta):

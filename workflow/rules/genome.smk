@@ -20,8 +20,37 @@ rule prepare_genome:
         runtime=120,
     params:
         version=VERSION,
+        contigs=lambda wildcards: GENOMES[wildcards.genome].get("contigs") or "all",
     shell:
-        "exec hyenadna genome {input} {output.fasta} > {log} 2>&1"
+        "exec hyenadna genome {input} {output.fasta} --contigs {params.contigs}"
+        " > {log} 2>&1"
+
+
+rule split_by_contigs:
+    input:
+        fasta="results/genomes/{genome}/genome.fa",
+        index="results/genomes/{genome}/genome.fa.fai",
+    output:
+        "results/genomes/{genome}/intervals.bed",
+    log:
+        "results/logs/split_by_contigs/{genome}.log",
+    benchmark:
+        "results/benchmarks/split_by_contigs/{genome}.tsv"
+    wildcard_constraints:
+        genome=one_of(SPLIT_BY_CONTIGS),
+    priority: 1
+    localrule: True
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        version=VERSION,
+        splits=split_options,
+    shell:
+        "exec hyenadna intervals {input.fasta} {output} {params.splits} > {log} 2>&1"
 
 
 rule copy_intervals:
@@ -33,6 +62,8 @@ rule copy_intervals:
         "results/logs/copy_intervals/{genome}.log",
     benchmark:
         "results/benchmarks/copy_intervals/{genome}.tsv"
+    wildcard_constraints:
+        genome=one_of(name for name in GENOMES if name not in SPLIT_BY_CONTIGS),
     priority: 1
     localrule: True
     conda:

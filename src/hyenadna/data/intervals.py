@@ -1,4 +1,4 @@
-"""Intervals made for pretraining: splits by whole contigs, and intervals widened to hold a window.
+"""Intervals made for a genome: splits by whole contigs, and intervals widened to hold a window.
 
 Coordinates are zero-based, half-open, in nucleotides.
 """
@@ -10,49 +10,50 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hyenadna.data.token_cache import TokenCache
 from hyenadna.errors import InputError
 from hyenadna.files import write_text
 from hyenadna.genome import SPLITS, Interval, merge_intervals
 
 
 def whole_contigs(
-    cache: TokenCache,
+    contigs: Mapping[str, int],
     *,
     valid: Sequence[str],
     test: Sequence[str] = (),
     skip: Sequence[str] = (),
+    source: Path,
 ) -> list[Interval]:
     """Return each contig as one interval, in the order of the genome; those not named are train.
 
     Args:
-        cache: the genome.
+        contigs: name to length, of the whole genome.
         valid: contigs to validate on.
         test: contigs to test on.
         skip: contigs to leave out.
+        source: the genome, for messages.
 
     Raises:
-        InputError: a contig is not there or named twice, or none is left to train on.
+        InputError: a named contig is not there or named twice, or none is left to train on.
     """
     roles: dict[str, str] = {}
-    for role, contigs in (("valid", valid), ("test", test), ("skip", skip)):
-        for contig in contigs:
-            if contig not in cache.contigs:
-                raise _no_such_contig(contig, cache)
+    for role, named in (("valid", valid), ("test", test), ("skip", skip)):
+        for contig in named:
+            if contig not in contigs:
+                raise _no_such_contig(contig, contigs, source)
             if roles.setdefault(contig, role) != role:
                 raise InputError(
                     f"contig {contig!r} is given as {roles[contig]} and as {role}; choose one"
                 )
     if not valid:
         raise InputError("no contig to validate on; name at least one, e.g. --valid chr10")
-    if len(roles) == len(cache.contigs):
+    if len(roles) == len(contigs):
         raise InputError(
-            f"{cache.directory}: all {len(roles)} contigs are valid, test or skipped; leave at "
+            f"{source}: all {len(roles)} contigs are valid, test or skipped; leave at "
             "least one to train on"
         )
     return [
         Interval(contig, 0, length, roles.get(contig, "train"))
-        for contig, length in cache.contigs.items()
+        for contig, length in contigs.items()
         if roles.get(contig) != "skip"
     ]
 
@@ -116,8 +117,8 @@ def _room(
     return low, high
 
 
-def _no_such_contig(contig: str, cache: TokenCache) -> InputError:
-    near = difflib.get_close_matches(contig, cache.contigs, n=3, cutoff=0.5)
-    some = ", ".join(itertools.islice(cache.contigs, 5))
+def _no_such_contig(contig: str, contigs: Mapping[str, int], source: Path) -> InputError:
+    near = difflib.get_close_matches(contig, contigs, n=3, cutoff=0.5)
+    some = ", ".join(itertools.islice(contigs, 5))
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it starts with {some}"
-    return InputError(f"{cache.directory}: the genome has no contig {contig!r}; {hint}")
+    return InputError(f"{source}: the genome has no contig {contig!r}; {hint}")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Kind = Literal["single", "multi", "regression"]
 """One class per item, any number of binary targets per item, or K real numbers per item."""
 
+_UNKNOWN = b"URYSWKMBDHVN"
 _NUCLEOTIDES = re.compile("[ACGTURYSWKMBDHVN]+", re.IGNORECASE)
 
 
@@ -51,6 +52,8 @@ class Regions:
     """(N,) end, half-open."""
     reverse: NDArray[np.bool_] | None = None
     """(N,) whether the sequence is that of the reverse strand; none is if not given."""
+    known_only: bool = False
+    """Leave out letters other than A, C, G and T, so that gaps of an assembly are not seen."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -65,6 +68,8 @@ class Regions:
         before, after = max(0, -start), max(0, end - length)
         inside = genome.fetch(contig, start + before, end - after)
         sequence = "N" * before + inside + "N" * after
+        if self.known_only:
+            sequence = sequence.encode().translate(None, _UNKNOWN).decode()
         flipped = self.reverse is not None and self.reverse[index]
         return reverse_complement(sequence) if flipped else sequence
 
