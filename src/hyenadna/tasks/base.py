@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from hyenadna.data.labelled import Kind
 from hyenadna.errors import InputError
 from hyenadna.settings import Settings, parse
 
@@ -28,6 +29,7 @@ Metric = Literal[
     "auroc",
     "auprc",
     "auroc_median",
+    "auprc_median",
     "pearson",
     "spearman",
     "r2",
@@ -51,9 +53,11 @@ class Benchmark(Settings):
     metric: Metric
     """Headline: selects the weights on the validation split, and heads the report."""
     length: int | None = None
-    """Nucleotides per window, for the families that cut windows; each family has a default."""
+    """Nucleotides per window, where the family cuts windows, each with a default; else unused."""
     files: dict[Split, Path] = Field(default_factory=dict)
     """Family table: the file of each split, where they are not in one folder."""
+    kind: Kind | None = None
+    """Family table: what the labels are; inferred from them if not given."""
     settings: dict[str, str] = Field(default_factory=dict)
     """Values of the recipe that this data set was tuned to."""
     description: str = ""
@@ -69,8 +73,8 @@ class Benchmark(Settings):
     def identity(self) -> dict[str, Any]:
         """Return what a result depends on besides the content of the files, as plain values."""
         genomes = {label: fasta.parent.name for label, fasta in self.genomes.items()}
-        content = {"family": self.family, "metric": self.metric, "length": self.length}
-        return content | {"genomes": genomes}
+        fields = self.model_dump(include={"family", "metric", "length", "kind"})
+        return fields | {"genomes": genomes}
 
     def directory(self) -> Path:
         """Return `data`, which must be there."""
