@@ -1,7 +1,9 @@
 """Biotypes told from frozen embeddings, and the map of the genes."""
 
 import importlib
+import itertools
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from hyenadna.files import read_json
 from hyenadna.genome import Genome
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.tasks import Benchmark, biotypes
-from hyenadna.tasks.biotypes import project
+from hyenadna.tasks.biotypes import tsne, umap
 from hyenadna.tasks.genes import as_labelled_set, read_genes
 from hyenadna.tasks.metrics import METRICS
 from hyenadna.tokenizer import encode
@@ -75,7 +77,7 @@ def module():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(found.TREES, "max_iter", 20)
         # UMAP compiles for longer than all of these tests take.
-        patch.setattr(found, "project", lambda features, seed: features[:, :2] + seed)
+        patch.setitem(found.MAPS, "umap", lambda features, seed: features[:, :2] + seed)
         yield found
 
 
@@ -86,15 +88,29 @@ def out(module, benchmark, weights, tmp_path_factory) -> Path:
 
 def test_genes_of_rare_biotypes_are_left_out_and_counted(out):
     run = read_json(out / "run.json")
-    assert run["counts"] == {"genes": 24, "left_out": 3}
+    assert (run["counts"]["genes"], run["counts"]["left_out"]) == (24, 3)
     assert run["classes"] == ["poor", "rich"]
     assert (run["stage"], run["metric"]) == ("biotypes", "f1_weighted")
+
+
+def test_genes_longer_than_the_window_are_counted(out, benchmark, tiny_model):
+    lengths = [gene.end - gene.start for gene in read_genes(benchmark.data)[:24]]
+    longer = sum(length > tiny_model.max_seq_len for length in lengths)
+    assert 0 < longer < 24
+    assert read_json(out / "run.json")["counts"]["beyond_window"] == longer
+
+
+@pytest.mark.parametrize("name", ["umap", "tsne"])
+def test_each_map_has_a_place_for_every_gene(out, name):
+    plane = pd.read_csv(out / f"{name}.tsv", sep="\t")
+    assert list(plane) == ["gene_id", "gene_name", "gene_type", "x", "y"]
+    assert list(plane["gene_id"]) == [f"G{row}" for row in range(24)]
+    assert np.isfinite(plane[["x", "y"]]).all(axis=None)
 
 
 def test_each_gene_has_an_embedding_and_a_place_on_the_map(out):
     embeddings = pd.read_parquet(out / "embeddings.parquet")
     plane = pd.read_csv(out / "umap.tsv", sep="\t")
-    assert list(plane) == ["gene_id", "gene_name", "gene_type", "x", "y"]
     assert list(embeddings["id"]) == list(plane["gene_id"]) == [f"G{row}" for row in range(24)]
     vectors = np.stack(embeddings["embedding"])
     assert vectors.shape == (24, 16)
@@ -158,7 +174,13 @@ def test_shuffled_biotypes_score_at_chance(module, benchmark, weights, tmp_path)
 
 def test_a_run_is_the_same_each_time(module, out, benchmark, weights, tmp_path):
     again = biotypes(benchmark, weights=weights, out=tmp_path / "again", seed=0)
-    for name in ("metrics.tsv", "umap.tsv", "embeddings.parquet", "predictions.parquet"):
+    for name in (
+        "metrics.tsv",
+        "umap.tsv",
+        "tsne.tsv",
+        "embeddings.parquet",
+        "predictions.parquet",
+    ):
         assert (again / name).read_bytes() == (out / name).read_bytes()
 
 
@@ -167,10 +189,77 @@ def test_a_benchmark_of_another_family_is_refused(benchmark, weights, tmp_path):
         biotypes(benchmark.replace(family="species"), weights=weights, out=tmp_path, seed=0)
 
 
-@pytest.mark.slow
-def test_the_map_depends_on_the_seed_alone():
+@pytest.mark.parametrize("given", [{}, {"transformer": "x"}])
+def test_one_network_is_needed(benchmark, weights, tmp_path, given):
+    both = {"weights": weights, **given} if given else {"weights": None}
+    with pytest.raises(InputError, match="give either the weights"):
+        biotypes(benchmark, **both, out=tmp_path, seed=0)
+
+
+@pytest.fixture(scope="module")
+def dnabert(tmp_path_factory) -> Path:
+    """BERT over overlapping 3-mers, 48 nucleotides at once, with random weights."""
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("dnabert")
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = [*marks, *map("".join, itertools.product("ACGT", repeat=3))]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    config = transformers.BertConfig(
+        vocab_size=len(words),
+        max_position_embeddings=48,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
+    transformers.set_seed(9)
+    transformers.BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def test_another_model_gives_what_hyenadna_gives(module, benchmark, dnabert, out, tmp_path):
+    other = biotypes(
+        benchmark, weights=None, transformer=str(dnabert), out=tmp_path / "out", seed=0
+    )
+    run, ours = read_json(other / "run.json"), read_json(out / "run.json")
+    assert run["files"] == ours["files"]
+    assert run["counts"]["beyond_window"] > ours["counts"]["beyond_window"]
+    read = {Path(file["path"]).name for file in run["data"]}
+    assert read >= {"config.json", "vocab.txt", "model.safetensors"}
+    methods = set(pd.read_parquet(other / "predictions.parquet")["method"])
+    assert methods == METHODS
+    rows = pd.read_csv(other / "metrics.tsv", sep="\t").set_index(["split", "name"])["value"]
+    assert rows["test", "embedding_logistic.f1_weighted"] > 0.8
+
+
+def test_a_run_with_other_weights_is_not_taken_for_the_same(module, benchmark, dnabert, tmp_path):
+    copy = Path(shutil.copytree(dnabert, tmp_path / "copy"))
+    given = {"weights": None, "out": tmp_path / "out", "seed": 0}
+    biotypes(benchmark, transformer=str(dnabert), **given)
+    first = read_json(tmp_path / "out" / "run.json")
+    biotypes(benchmark, transformer=str(copy), **given)
+    assert read_json(tmp_path / "out" / "run.json") == first
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    biotypes(benchmark, transformer=str(copy), **given)
+    assert read_json(tmp_path / "out" / "run.json")["fingerprint"] != first["fingerprint"]
+
+
+@pytest.mark.parametrize("project", [tsne, pytest.param(umap, marks=pytest.mark.slow)])
+def test_a_map_is_the_same_each_time(project):
     features = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
-    first, again, other = (project(features, seed=seed) for seed in (0, 0, 1))
+    first, again = (project(features, seed=0) for _ in range(2))
     assert first.shape == (30, 2)
     assert np.array_equal(first, again)
-    assert not np.allclose(first, other)
+
+
+@pytest.mark.parametrize("project", [tsne, pytest.param(umap, marks=pytest.mark.slow)])
+def test_a_map_keeps_groups_apart(project):
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1], 40)
+    features = (rng.normal(size=(80, 8)) + 8 * group[:, None]).astype(np.float32)
+    plane = project(features, seed=0)
+    middles = np.stack([plane[group == of].mean(axis=0) for of in (0, 1)])
+    nearest = np.linalg.norm(plane[:, None] - middles, axis=2).argmin(axis=1)
+    assert np.array_equal(nearest, group)

@@ -59,3 +59,15 @@ def test_a_genome_that_is_not_there_is_named(intervals_benchmark, tmp_path):
     benchmark = intervals_benchmark.replace(genomes={"": tmp_path / "x" / "genome.fa"})
     with pytest.raises(InputError, match=r"x/genome\.fa is not there"):
         checksums(benchmark)
+
+
+def test_a_folder_of_many_files_has_one_checksum(intervals_benchmark, tmp_path, monkeypatch):
+    monkeypatch.setattr("hyenadna.tasks.splits.MOST_FILES", 3)
+    for number in range(4):
+        (tmp_path / f"{number}.txt").write_text("ACGT" * number)
+    benchmark = intervals_benchmark.replace(data=tmp_path)
+    first = checksums(benchmark)
+    assert tmp_path in first
+    assert not any(path.suffix == ".txt" for path in first)
+    (tmp_path / "0.txt").write_text("A")
+    assert checksums(benchmark)[tmp_path] != first[tmp_path]

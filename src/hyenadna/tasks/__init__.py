@@ -3,6 +3,7 @@
 from hyenadna.tasks.base import Benchmark, read_benchmark
 from hyenadna.tasks.baselines import baselines
 from hyenadna.tasks.biotypes import biotypes
+from hyenadna.tasks.evaluate import evaluate
 from hyenadna.tasks.finetune import finetune
 
-__all__ = ["Benchmark", "baselines", "biotypes", "finetune", "read_benchmark"]
+__all__ = ["Benchmark", "baselines", "biotypes", "evaluate", "finetune", "read_benchmark"]

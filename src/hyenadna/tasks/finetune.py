@@ -5,6 +5,7 @@ N items, B batch, C classes or targets.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,33 +14,41 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from hyenadna.data.labelled import Kind, LabelledSet
 from hyenadna.errors import InputError
 from hyenadna.files import atomic_write
+from hyenadna.model import checkpoint
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.device import resolve_device
-from hyenadna.model.heads import SequenceClassifier
+from hyenadna.model.networks import NetworkConfig, build_classifier
 from hyenadna.tasks.base import Benchmark, Split
 from hyenadna.tasks.batches import (
+    BothStrands,
     Examples,
     Features,
     Source,
-    evaluate,
     steps_per_epoch,
+    strand_outputs,
     training_batches,
 )
+from hyenadna.tasks.details import write_details
+from hyenadna.tasks.leaks import find_leaks
 from hyenadna.tasks.metrics import score
+from hyenadna.tasks.objective import Objective, spread
 from hyenadna.tasks.predictions import prediction_table
 from hyenadna.tasks.splits import checksums, load_splits, weight_checksums
 from hyenadna.training.loop import Batch, Course, fit
 from hyenadna.training.plan import Plan
+from hyenadna.training.precision import Precision
 from hyenadna.training.recipe import FinetuneRecipe
 from hyenadna.training.run import Identity, Run
 
 Splits = Mapping[Split, LabelledSet]
+
+SHUFFLE = 1
+"""Sets the permutation of shuffled labels apart from other draws of a seed."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +58,7 @@ def finetune(
     recipe: FinetuneRecipe,
     *,
     weights: Path | None,
-    model: ModelConfig | None,
+    model: NetworkConfig | None,
     out: Path,
     seed: int,
     device: str = "auto",
@@ -57,7 +66,9 @@ def finetune(
     """Train a classifier and return its output directory.
 
     The weights with the best headline metric on the validation split are kept, and these alone
-    see the test split, once. A run that was stopped goes on from its last checkpoint.
+    see the test split, once. Test scores are given for the whole split, and for the items that
+    neither overlap nor repeat an item that was trained or selected on. A run that was stopped
+    goes on from its last checkpoint.
 
     Args:
         benchmark, out, device: what is classified, where results go, and what computes.
@@ -72,13 +83,14 @@ def finetune(
     """
     torch.manual_seed(seed)
     stage = _stage(recipe, weights, model)
-    network = HyenaDNA(model) if model else HyenaDNA.from_pretrained(str(weights))
+    network = _with_dropout(model, recipe) if model else _pretrained(weights, recipe)
+    config = network.config if isinstance(network, HyenaDNA) else network
     identity = Identity(
         stage=stage,
         seed=seed,
         settings={
             "benchmark": benchmark.identity(),
-            "model": network.config.model_dump(mode="json"),
+            "model": config.model_dump(mode="json"),
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
         },
@@ -91,66 +103,137 @@ def finetune(
     return out
 
 
-def _stage(recipe: FinetuneRecipe, weights: Path | None, model: ModelConfig | None) -> str:
+def _stage(recipe: FinetuneRecipe, weights: Path | None, model: NetworkConfig | None) -> str:
     if (weights is None) == (model is None):
         raise InputError("give either weights (pretrained) or model (from scratch)")
-    if model is None:
-        return "finetune" if recipe.train_backbone else "probe"
-    if not recipe.train_backbone:
+    if model is not None and not recipe.train_backbone:
         raise InputError("training the head alone needs pretrained weights, not a model shape")
-    return "scratch"
+    if recipe.select_on == "test":
+        return "paper"
+    if model is not None:
+        return "scratch"
+    return "finetune" if recipe.train_backbone else "probe"
 
 
-def _train(benchmark: Benchmark, recipe: FinetuneRecipe, network: HyenaDNA, *, run: Run) -> None:
+def _pretrained(weights: Path | None, recipe: FinetuneRecipe) -> HyenaDNA:
+    loaded = checkpoint.load(str(weights))
+    config = _with_dropout(loaded.config, recipe)
+    assert isinstance(config, ModelConfig)
+    return HyenaDNA.from_checkpoint(replace(loaded, config=config))
+
+
+def _with_dropout(config: NetworkConfig, recipe: FinetuneRecipe) -> NetworkConfig:
+    """Return the shape of a network with the dropout of a recipe that names one."""
+    names = ("embed_dropout", "resid_dropout")
+    given = {name: getattr(recipe, name) for name in names if getattr(recipe, name) is not None}
+    if given and not isinstance(config, ModelConfig):
+        raise InputError(f"the recipe has {', '.join(given)}, which this network does not have")
+    return config.replace(**given) if given else config
+
+
+@dataclass(frozen=True)
+class _Trainee:
+    """A network in training, and what it is fed with."""
+
+    network: nn.Module
+    """What is trained: a classifier, or its head alone."""
+    sources: Mapping[Split, Source]
+    precision: Precision
+    recipe: FinetuneRecipe
+    objective: Objective
+
+    def outputs(self, split: Split) -> Tensor:
+        """Return (N, C) for all items of a split."""
+        return strand_outputs(self.network, self.sources[split], self.precision, self.recipe)
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | float]:
+        """Return the sum of the loss over a batch of inputs and labels, and of its weights."""
+        *inputs, labels = batch
+        assert labels is not None
+        outputs = network(*inputs).float()
+        both = self.objective.strand_consistency
+        return (self.objective.both_strands if both else self.objective)(outputs, labels)
+
+
+def _train(
+    benchmark: Benchmark,
+    recipe: FinetuneRecipe,
+    network: HyenaDNA | NetworkConfig,
+    *,
+    run: Run,
+) -> None:
     seed = run.identity.seed
-    splits = load_splits(benchmark, validation_fraction=recipe.validation_fraction, seed=seed)
+    splits = load_splits(
+        benchmark,
+        validation_fraction=recipe.validation_fraction,
+        seed=seed,
+        folds=recipe.folds,
+        select_on=recipe.select_on,
+    )
+    if recipe.shuffle_labels:
+        splits["train"] = _shuffled(splits["train"], seed)
     train = splits["train"]
+    config = network.config if isinstance(network, HyenaDNA) else network
+    longest, cropped = settle_length(splits, recipe, config)
     torch.manual_seed(seed)
-    classifier = SequenceClassifier(
-        network, len(train.classes), pooling=recipe.pooling, classes=train.classes, kind=train.kind
+    classifier = build_classifier(
+        network,
+        len(train.classes),
+        pooling=recipe.pooling,
+        classes=train.classes,
+        kind=train.kind,
+        longest=longest,
     ).to(run.device)
-    longest, cropped = _settle_length(splits, recipe, network.config.max_seq_len)
-    sources = _sources(splits, classifier, recipe, longest)
-    trained = classifier if recipe.train_backbone else classifier.head
-    per_epoch = steps_per_epoch(sources["train"], recipe)
+    if train.kind == "regression":
+        mean = train.labels.mean(axis=0, dtype=np.float64).astype(np.float32)
+        classifier.head.standardise(torch.from_numpy(mean), torch.from_numpy(spread(train)))
+    trainee = _trainee(splits, classifier, recipe, longest)
+    per_epoch = steps_per_epoch(trainee.sources["train"], recipe)
     course = Course(
-        batches=partial(training_batches, sources["train"], recipe, seed),
-        loss=partial(_batch_loss, kind=train.kind),
-        validate=lambda: _validate(trained, sources["valid"], splits["valid"], recipe, benchmark),
+        batches=partial(training_batches, trainee.sources["train"], recipe, seed),
+        loss=trainee.loss,
+        validate=lambda: _validate(trainee, splits["valid"], benchmark),
         validate_every=per_epoch,
         select=benchmark.metric,
         patience=recipe.patience,
     )
     plan = Plan.of_examples(recipe.epochs * per_epoch)
-    step = fit(trained, recipe, course, plan=plan, run=run, seed=seed)
-    test = splits["test"]
-    probabilities = _probabilities(evaluate(trained, sources["test"], recipe), test.kind)
-    run.log(step, "test", score(test.labels, probabilities, test.kind))
-    with atomic_write(run.staging / "predictions.parquet") as part:
-        prediction_table(test, probabilities).to_parquet(part, index=False)
+    step = fit(trainee.network, recipe, course, plan=plan, run=run, seed=seed)
+    leaked = _test(trainee, splits, run, step)
     classifier.save_pretrained(run.staging)
     run.publish(
+        protocol="paper" if recipe.select_on == "test" else "honest",
+        selected_on=recipe.select_on,
         metric=benchmark.metric,
-        kind=test.kind,
-        classes=list(test.classes),
+        kind=train.kind,
+        classes=list(train.classes),
         counts={name: len(items) for name, items in splits.items()},
+        leaked=leaked,
         cropped=cropped,
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
     )
 
 
-def _settle_length(
-    splits: Splits, recipe: FinetuneRecipe, limit: int
+def _shuffled(train: LabelledSet, seed: int) -> LabelledSet:
+    order = np.random.default_rng((seed, SHUFFLE)).permutation(len(train))
+    return replace(train, labels=train.labels[order])
+
+
+def settle_length(
+    splits: Splits, recipe: FinetuneRecipe, config: NetworkConfig
 ) -> tuple[int, dict[Split, int]]:
     """Return the longest input in tokens, and how many items of each split are cut to it.
 
     Nothing is cut unless the recipe says how long an input may be.
     """
+    present = max(int(items.lengths.max()) for items in splits.values())
+    field = "max_seq_len" if isinstance(config, ModelConfig) else "length"
+    limit = getattr(config, field) or present
     longest = recipe.max_length or limit
     if longest > limit:
         raise InputError(
-            f"max_length {longest} of the recipe is {longest - limit} more than max_seq_len "
-            f"{limit} of the model; lower it, or choose a model with longer context"
+            f"max_length {longest} of the recipe is {longest - limit} more than {field} {limit} "
+            "of the model; lower it, or choose a model with longer context"
         )
     cropped = {split: int((items.lengths > longest).sum()) for split, items in splits.items()}
     for split, items in splits.items():
@@ -160,70 +243,79 @@ def _settle_length(
             row = int(items.lengths.argmax())
             raise InputError(
                 f"{split} item {items.ids[row]} has {items.lengths[row]} nucleotides, "
-                f"{items.lengths[row] - limit} more than max_seq_len {limit} of the model, and "
+                f"{items.lengths[row] - limit} more than {field} {limit} of the model, and "
                 f"{cropped[split]} of {len(items)} items are too long; choose a model with longer "
                 f"context, or set max_length in the recipe to keep the middle of each"
             )
         message = "%s: %d of %d items cut to their middle %d nucleotides"
         _log.info(message, split, cropped[split], len(items), longest)
-    return longest, cropped
+    return min(longest, present), cropped
 
 
-def _sources(
-    splits: Splits, classifier: SequenceClassifier, recipe: FinetuneRecipe, longest: int
-) -> dict[Split, Source]:
-    """Return what each split feeds to the part of the network that is trained."""
+def _trainee(splits: Splits, classifier: Any, recipe: FinetuneRecipe, longest: int) -> _Trainee:
+    """Return the part of the classifier that is trained, with what each split feeds to it."""
+    precision = Precision(recipe, next(classifier.parameters()).device)
+    objective = Objective.of(splits["train"], recipe)
     examples = {name: Examples(items, longest=longest) for name, items in splits.items()}
+    sources: dict[Split, Source] = dict(examples)
+    if recipe.strand_consistency:
+        sources["train"] = BothStrands(examples["train"])
     if recipe.train_backbone:
-        return dict(examples)
-    return {
-        name: Features(
+        return _Trainee(classifier, sources, precision, recipe, objective)
+    for name, of in examples.items():
+        drawn = name == "train" and recipe.flip_strand > 0
+        sources[name] = Features(
             of,
             classifier,
-            recipe,
-            both_strands=name == "train" and recipe.flip_strand > 0,
+            precision,
+            forward_size=recipe.forward_size,
+            both_strands=drawn or recipe.average_strands,
         )
-        for name, of in examples.items()
-    }
+    return _Trainee(classifier.head, sources, precision, recipe, objective)
 
 
-def _batch_loss(network: nn.Module, batch: Batch, *, kind: Kind) -> tuple[Tensor, int]:
-    """Return the sum of the loss over a batch of inputs and labels, and its number of terms."""
-    *inputs, labels = batch
-    assert labels is not None
-    return _loss(network(*inputs).float(), labels, kind)
-
-
-def _loss(logits: Tensor, labels: Tensor, kind: Kind) -> tuple[Tensor, int]:
-    """Return summed cross-entropy of logits (N, C) in nats, and its number of terms."""
-    if kind == "single":
-        return cross_entropy(logits, labels, reduction="sum"), labels.numel()
-    targets = labels.to(logits.dtype)
-    return binary_cross_entropy_with_logits(logits, targets, reduction="sum"), labels.numel()
-
-
-def _validate(
-    network: nn.Module,
-    source: Source,
-    valid: LabelledSet,
-    recipe: FinetuneRecipe,
-    benchmark: Benchmark,
-) -> dict[str, float]:
+def _validate(trainee: _Trainee, valid: LabelledSet, benchmark: Benchmark) -> dict[str, float]:
     """Return loss and metrics over the whole validation split."""
-    logits = evaluate(network, source, recipe)
-    total, terms = _loss(logits, torch.from_numpy(valid.labels), valid.kind)
-    values = score(valid.labels, _probabilities(logits, valid.kind), valid.kind)
+    outputs = trainee.outputs("valid")
+    total, weight = trainee.objective(outputs, torch.from_numpy(valid.labels))
+    values = score(valid.labels, predicted(outputs, valid.kind), valid.kind, groups=valid.groups)
     if np.isnan(values[benchmark.metric]):
         raise InputError(
             f"benchmark {benchmark.name}: {benchmark.metric} is undefined on the validation split "
             f"({len(valid)} items), where no class has both positives and negatives; raise "
             "validation_fraction, or use another metric"
         )
-    return {"loss": total.item() / terms, **values}
+    return {"loss": total.item() / float(weight), **values}
 
 
-def _probabilities(logits: Tensor, kind: Kind) -> NDArray[Any]:
-    """Return (N, C) fp32 probabilities of logits (N, C)."""
-    probabilities = logits.softmax(dim=1) if kind == "single" else logits.sigmoid()
-    array: NDArray[Any] = probabilities.numpy()
+def _test(trainee: _Trainee, splits: Splits, run: Run, step: int) -> int:
+    """Log and write what the test split says, and return how many of its items are leaked."""
+    test = splits["test"]
+    scores = predicted(trainee.outputs("test"), test.kind)
+    leaks = find_leaks(splits["train"], test)
+    if splits["valid"] is not test:
+        leaks |= find_leaks(splits["valid"], test)
+    leaked = leaks.leaked
+    log_scores(run, step, "test", test, scores)
+    clean = np.flatnonzero(~leaked)
+    log_scores(run, step, "test_clean", test.take(clean), scores[clean])
+    with atomic_write(run.staging / "predictions.parquet") as part:
+        table = prediction_table(test, scores).assign(leaked=leaked)
+        table.to_parquet(part, index=False)
+    write_details(run.staging, test, scores)
+    return int(leaked.sum())
+
+
+def log_scores(run: Run, step: int, split: str, items: LabelledSet, scores: NDArray[Any]) -> None:
+    """Log how many items a split has and, if it has any, the metrics of scores (N, C)."""
+    values: dict[str, float] = {"items": len(items)}
+    if len(items):
+        values |= score(items.labels, scores, items.kind, groups=items.groups)
+    run.log(step, split, values)
+
+
+def predicted(outputs: Tensor, kind: Kind) -> NDArray[Any]:
+    """Return (N, C) fp32: probabilities of logits, and numbers as they are."""
+    activation = {"single": lambda of: of.softmax(dim=1), "multi": torch.sigmoid}
+    array: NDArray[Any] = activation.get(kind, lambda of: of)(outputs).numpy()
     return array

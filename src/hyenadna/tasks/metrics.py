@@ -3,7 +3,8 @@
 N items, C classes, K targets.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,59 +13,107 @@ from hyenadna.data.labelled import Kind
 
 METRICS: dict[Kind, tuple[str, ...]] = {
     "single": ("accuracy", "mcc", "f1_macro", "f1_weighted", "auroc", "auprc"),
-    "multi": ("auroc", "auprc", "auroc_median"),
+    "multi": ("auroc", "auprc", "auroc_median", "auprc_median"),
+    "regression": ("pearson", "spearman", "r2"),
 }
-"""Names that `score` returns."""
+"""What may head a benchmark: higher is better in all."""
 
 
-def score(labels: NDArray[Any], scores: NDArray[np.floating[Any]], kind: Kind) -> dict[str, float]:
-    """Return every metric of one split, in [0, 1] but for mcc in [-1, 1].
+class Areas(NamedTuple):
+    """Areas under the curves of K targets, NaN where a target lacks one of the two outcomes."""
+
+    auroc: NDArray[np.float64]
+    """(K,)."""
+    auprc: NDArray[np.float64]
+    """(K,)."""
+
+
+def score(
+    labels: NDArray[Any],
+    scores: NDArray[np.floating[Any]],
+    kind: Kind,
+    *,
+    groups: Sequence[str] | None = None,
+) -> dict[str, float]:
+    """Return every metric of one split, in [0, 1] but for correlations and r2, which end at 1.
 
     Single label: accuracy, mcc, f1_macro, f1_weighted; auroc and auprc are those of the second
-    class if there are two, else macro means of one class against the rest. Multi-label: auroc and
-    auprc as means over targets, and auroc_median. Classes and targets without both a positive and
-    a negative item are left out of the means; NaN if none is left.
+    class if there are two, else macro means of one class against the rest. Multi-label: means and
+    medians over targets, medians also by group. Classes and targets without both a positive and a
+    negative item are left out of these; NaN if none is left. Regression: pearson, spearman, r2 and
+    the mean squared error mse, as means over targets; a target or a prediction that does not vary
+    has correlation 0.
 
     Args:
-        labels: (N,) class indices, or (N, K) of 0 and 1.
-        scores: (N, C) probabilities of the classes, or (N, K) of the targets.
-        kind: which of the two.
+        labels: (N,) class indices, or (N, K) of 0 and 1, or (N, K) numbers.
+        scores: (N, C) probabilities of the classes, (N, K) of the targets, or (N, K) numbers.
+        kind: which of the three.
+        groups: of each of the K targets.
     """
+    if kind == "regression":
+        return _regression(labels.astype(np.float64), scores.astype(np.float64))
     if kind == "multi":
-        aurocs, auprcs = _areas(labels, scores)
-        return {
-            "auroc": _mean(aurocs),
-            "auprc": _mean(auprcs),
-            "auroc_median": float(np.median(aurocs)) if aurocs else float("nan"),
-        }
+        return _multi(areas(labels, scores), groups)
     from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
     predicted = scores.argmax(axis=1)
     one_hot = labels[:, None] == np.arange(scores.shape[1])
     first = 1 if scores.shape[1] == 2 else 0
-    aurocs, auprcs = _areas(one_hot[:, first:], scores[:, first:])
+    of_classes = areas(one_hot[:, first:], scores[:, first:])
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
-        "mcc": float(matthews_corrcoef(labels, predicted)),
+        # Of one class alone, where it is 0 and scikit-learn warns.
+        "mcc": float(matthews_corrcoef(labels, predicted)) if len(set(labels)) > 1 else 0.0,
         "f1_macro": float(f1_score(labels, predicted, average="macro", zero_division=0)),
         "f1_weighted": float(f1_score(labels, predicted, average="weighted", zero_division=0)),
-        "auroc": _mean(aurocs),
-        "auprc": _mean(auprcs),
+        "auroc": _over(np.mean, of_classes.auroc),
+        "auprc": _over(np.mean, of_classes.auprc),
     }
 
 
-def _areas(
-    truth: NDArray[Any], scores: NDArray[np.floating[Any]]
-) -> tuple[list[float], list[float]]:
-    """Return ROC and precision-recall areas of the columns that have both outcomes."""
+def areas(truth: NDArray[Any], scores: NDArray[np.floating[Any]]) -> Areas:
+    """Return ROC and precision-recall areas of each column of truth and scores, (N, K)."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    both = [column for column in range(truth.shape[1]) if 0 < truth[:, column].mean() < 1]
-    return (
-        [float(roc_auc_score(truth[:, column], scores[:, column])) for column in both],
-        [float(average_precision_score(truth[:, column], scores[:, column])) for column in both],
-    )
+    found = Areas(*(np.full(truth.shape[1], np.nan) for _ in Areas._fields))
+    for column in range(truth.shape[1]):
+        if 0 < truth[:, column].mean() < 1:
+            found.auroc[column] = roc_auc_score(truth[:, column], scores[:, column])
+            found.auprc[column] = average_precision_score(truth[:, column], scores[:, column])
+    return found
 
 
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
+def _multi(of: Areas, groups: Sequence[str] | None) -> dict[str, float]:
+    values = {}
+    for name, column in of._asdict().items():
+        values[name] = _over(np.mean, column)
+        values[f"{name}_median"] = _over(np.median, column)
+        for group in sorted(set(groups or ())):
+            members = np.array([of_target == group for of_target in groups or ()])
+            values[f"{name}_median.{group}"] = _over(np.median, column[members])
+    return values
+
+
+def _regression(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float]:
+    from scipy.stats import rankdata
+    from sklearn.metrics import mean_squared_error, r2_score
+
+    ranks = [np.apply_along_axis(rankdata, 0, values) for values in (truth, predicted)]
+    return {
+        "pearson": _correlation(truth, predicted),
+        "spearman": _correlation(*ranks),
+        "r2": float(r2_score(truth, predicted)) if len(truth) > 1 else float("nan"),
+        "mse": float(mean_squared_error(truth, predicted)),
+    }
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the mean over columns of Pearson's correlation of (N, K) and (N, K)."""
+    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
+    size = np.sqrt((one**2).sum(axis=0) * (other**2).sum(axis=0))
+    return float(np.mean((one * other).sum(axis=0) / np.where(size > 0, size, 1)))
+
+
+def _over(summary: Any, values: NDArray[np.float64]) -> float:
+    defined = values[~np.isnan(values)]
+    return float(summary(defined)) if len(defined) else float("nan")

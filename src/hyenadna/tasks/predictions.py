@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def prediction_table(items: LabelledSet, scores: NDArray[np.floating[Any]]) -> "pd.DataFrame":
     """Return one row per item.
 
-    Single label: id, label, predicted and `score_<class>`; multi-label: id, `label_<target>` and
+    Single label: id, label, predicted and `score_<class>`; else id, `label_<target>` and
     `score_<target>`.
 
     Args:
         items: N items with C classes or targets.
-        scores: (N, C) probabilities.
+        scores: (N, C) probabilities, or the numbers predicted.
     """
     import pandas as pd
 

@@ -1,22 +1,35 @@
 """Splits of a benchmark by its family: validation is the family's own or cut from train."""
 
+import hashlib
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol, cast
 
-from hyenadna.data.labelled import LabelledSet
+from hyenadna.data.labelled import Kind, LabelledSet
 from hyenadna.errors import InputError
 from hyenadna.files import sha256
-from hyenadna.tasks import chromatin_profile, genomic_benchmarks, nucleotide_transformer, species
+from hyenadna.tasks import (
+    chromatin_profile,
+    genomic_benchmarks,
+    nucleotide_transformer,
+    species,
+    user_data,
+)
 from hyenadna.tasks.base import Benchmark, Split
 from hyenadna.tasks.metrics import METRICS
 
+MOST_FILES = 100
+"""Files of a folder that are recorded one by one; a data set may have a file for each item."""
+FOLD_SEED = 0
+"""Decides which items make a fold: the same for all seeds, so that their folds share no item."""
+
 
 class _Family(Protocol):
-    HAS_VALIDATION: bool
-    """Whether split "valid" can be loaded."""
-
     def load(self, benchmark: Benchmark, split: Split) -> LabelledSet: ...
+
+    def has_validation(self, benchmark: Benchmark) -> bool:
+        """Return whether split "valid" can be loaded."""
 
 
 _FAMILIES = {
@@ -24,6 +37,7 @@ _FAMILIES = {
     "nucleotide_transformer": nucleotide_transformer,
     "chromatin_profile": chromatin_profile,
     "species": species,
+    "table": user_data,
 }
 
 
@@ -34,44 +48,73 @@ def load(benchmark: Benchmark, split: Split) -> LabelledSet:
         InputError: the data is missing or malformed, or the family has no such split.
     """
     family = _family(benchmark)
-    if split == "valid" and not family.HAS_VALIDATION:
+    if split == "valid" and not family.has_validation(benchmark):
         raise InputError(
-            f"benchmark {benchmark.name}: {benchmark.family} publishes no validation split; "
-            "it is cut from train"
+            f"benchmark {benchmark.name}: its data has no validation split; it is cut from train"
         )
     return family.load(benchmark, split)
 
 
 def load_splits(
-    benchmark: Benchmark, *, validation_fraction: float, seed: int
+    benchmark: Benchmark,
+    *,
+    validation_fraction: float,
+    seed: int,
+    folds: int | None = None,
+    select_on: Split = "valid",
 ) -> dict[Split, LabelledSet]:
     """Read train, valid and test; no test item ever serves to select anything.
 
+    But for `select_on="test"`, the published protocol of data sets that have no validation split:
+    "valid" is then the test split, and train is whole.
+
     Args:
         benchmark: of any family but biotypes.
-        validation_fraction: share of train to hold out, unless the family has its own split.
-        seed: decides which items are held out.
+        validation_fraction: share of train to hold out, unless the data has its own split.
+        seed: decides which items are held out, or with
+        folds: which of so many parts is.
+        select_on: valid or test.
     """
     train, test = load(benchmark, "train"), load(benchmark, "test")
-    if _family(benchmark).HAS_VALIDATION:
+    own = _family(benchmark).has_validation(benchmark)
+    if own and (folds or select_on == "test"):
+        option = "folds" if folds else "select_on test"
+        raise InputError(
+            f"benchmark {benchmark.name}: {option} is for data without a validation split, and "
+            "this has one; leave it out of the recipe"
+        )
+    if own:
         valid = load(benchmark, "valid")
+    elif select_on == "test":
+        valid = test
+    elif folds:
+        train, valid = train.fold(seed % folds, folds=folds, seed=FOLD_SEED)
     else:
         train, valid = train.hold_out(validation_fraction, seed=seed)
     splits: dict[Split, LabelledSet] = {"train": train, "valid": valid, "test": test}
     different = [name for name, items in splits.items() if items.classes != train.classes]
     if different:
         raise InputError(f"benchmark {benchmark.name}: {different[0]} has other targets than train")
-    allowed = METRICS[train.kind]
-    if benchmark.metric not in allowed:
-        raise InputError(
-            f"benchmark {benchmark.name}: metric {benchmark.metric} is not for {train.kind}-label "
-            f"sets; choose one of {', '.join(allowed)}"
-        )
+    check_metric(benchmark, train.kind)
     return splits
 
 
+def check_metric(benchmark: Benchmark, kind: Kind) -> None:
+    """Refuse a headline metric that is not defined for what the items are labelled with."""
+    allowed = METRICS[kind]
+    if benchmark.metric not in allowed:
+        sets = "sets of numbers" if kind == "regression" else f"{kind}-label sets"
+        raise InputError(
+            f"benchmark {benchmark.name}: metric {benchmark.metric} is not for {sets}; "
+            f"choose one of {', '.join(allowed)}"
+        )
+
+
 def checksums(benchmark: Benchmark) -> dict[Path, str]:
-    """Return the SHA-256 of every file that the items of a benchmark are read from."""
+    """Return the SHA-256 of every file that the items of a benchmark are read from.
+
+    A folder of more than `MOST_FILES` is one entry: the hash of its files' names and hashes.
+    """
     paths = sorted(set(_data_files(benchmark)))
     missing = next((path for path in paths if not path.is_file()), None)
     if missing is not None:
@@ -79,7 +122,14 @@ def checksums(benchmark: Benchmark) -> dict[Path, str]:
             f"benchmark {benchmark.name}: {missing} is not there; "
             "the workflow, or hyenadna genome, makes it"
         )
-    return {path: sha256(path) for path in paths}
+    found: dict[Path, str] = {}
+    for folder, members in groupby(paths, key=lambda path: path.parent):
+        hashes = {path: sha256(path) for path in members}
+        if len(hashes) > MOST_FILES:
+            lines = "".join(f"{of}  {path.name}\n" for path, of in hashes.items())
+            hashes = {folder: hashlib.sha256(lines.encode()).hexdigest()}
+        found |= hashes
+    return found
 
 
 def weight_checksums(weights: Path) -> dict[Path, str]:
@@ -95,8 +145,8 @@ def _data_files(benchmark: Benchmark) -> Iterator[Path]:
         for fasta in benchmark.genomes.values():
             yield fasta.with_name("intervals.bed")
         return
-    data = benchmark.directory()
-    yield from (path for path in [data, *data.rglob("*")] if path.is_file())
+    for path in benchmark.files.values() or [benchmark.directory()]:
+        yield from (file for file in [path, *path.rglob("*")] if file.is_file())
 
 
 def _family(benchmark: Benchmark) -> _Family:
