@@ -254,7 +254,7 @@ def measures(score: float, kind: str) -> dict[str, float]:
     }
 
 
-def write_biotypes(root: Path, genes: Mapping[str, int] = BIOTYPES) -> None:
+def write_biotypes(root: Path, genes: Mapping[str, int] = BIOTYPES, *, model: str = MODEL) -> None:
     """Write a run on genes, given the number of each biotype."""
     rng = np.random.default_rng(1)
     lines = ["gene_id\tgene_name\tgene_type\tx\ty\n"]
@@ -278,15 +278,16 @@ def write_biotypes(root: Path, genes: Mapping[str, int] = BIOTYPES) -> None:
         for measure, value in measures(score, "single").items():
             scores |= {f"{method}.{measure}": value, f"{method}.{measure}.sd": 0.1 * (1 - value)}
     directory = write_run(
-        root / "biotypes" / MODEL / GENES / "seed0",
+        root / "biotypes" / model / GENES / "seed0",
         [(0, "test", name, value) for name, value in scores.items()],
         stage="biotypes",
-        model=MODEL,
+        model=model,
         benchmark=GENES,
         seed=0,
         metric="f1_weighted",
     )
-    (directory / "umap.tsv").write_text("".join(lines))
+    for name in ("umap", "tsne"):
+        (directory / f"{name}.tsv").write_text("".join(lines))
 
 
 def write_genomes(root: Path) -> None:

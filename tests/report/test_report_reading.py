@@ -28,7 +28,7 @@ def test_a_whole_tree_is_read_without_complaint(finished):
         "pretrain": 1, "context": 2, "scratch": 15, "probe": 15, "finetune": 15, "baselines": 5,
         "biotypes": 1,
     }  # fmt: skip
-    assert [len(found.genomes), len(found.maps), len(found.jobs)] == [3, 1, 58]
+    assert [len(found.genomes), len(found.maps), len(found.jobs)] == [3, 2, 58]
 
 
 def test_a_run_knows_what_its_path_and_files_say(finished):
@@ -129,7 +129,7 @@ def test_metrics_without_a_record_are_named(results):
 def test_a_missing_map_is_named(results):
     (results / "biotypes/tiny-demo/demo_biotypes/seed0/umap.tsv").unlink()
     found = read(results)
-    assert found.maps == []
+    assert [plane.method for plane in found.maps] == ["t-SNE"]
     assert "missing" in complaints(found, "biotypes/tiny-demo/demo_biotypes/seed0/umap.tsv")[0]
 
 

@@ -6,10 +6,15 @@ from hyenadna import files
 from hyenadna.errors import InputError
 
 
-def write(results: Path, out: Path) -> Path:
+def write(results: Path, out: Path, *, published: Path | None = None) -> Path:
     """Write the page to `out` and its figures to `<results>/figures`; return `out`.
 
     Whatever is missing or broken in the tree is said on the page.
+
+    Args:
+        results: tree that the workflow wrote.
+        out: page to write.
+        published: folder with tables of published scores, as `resources/published`.
 
     Raises:
         InputError: there is no such directory.
@@ -20,7 +25,9 @@ def write(results: Path, out: Path) -> Path:
 
     if not results.is_dir():
         raise InputError(f"{results}: no such directory; it is where the workflow puts its results")
-    found = read(results)
+    if published and not published.is_dir():
+        raise InputError(f"{published}: no such directory; it is for tables of published scores")
+    found = read(results, published)
     figures = page.drawn(found)
     with files.atomic_write(results / "figures") as folder:
         folder.mkdir()

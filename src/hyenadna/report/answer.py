@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hyenadna.report import formats
+from hyenadna.report.leaks import compromised
 from hyenadna.report.results import STAGES, Results, Run
 from hyenadna.report.scores import BASELINES, DECIMALS, Score, markov
 
@@ -57,9 +58,13 @@ def _sentences(results: Results, scores: list[Score]) -> Iterator[str]:
     for model in sorted({score.model for score in scores if score.model}):
         of_model = [score for score in scores if score.model == model]
         yield from _benchmark_sentences(model, of_model)
+    yield from _shortcut_sentence(scores)
     if results.runs and not against_baseline(scores):
         yield "No fine-tuned model can be compared with a baseline yet."
-    for run in results.of("biotypes")[:1]:
+    own = {run.model for run in results.of("pretrain", *STAGES)}
+    # Embeddings of others' models are there to compare with.
+    biotypes = sorted(results.of("biotypes"), key=lambda run: run.model not in own)
+    for run in biotypes[:1]:
         yield from _biotype_sentence(run)
 
 
@@ -118,6 +123,16 @@ def _benchmark_sentences(model: str, scores: list[Score]) -> Iterator[str]:
         yield (
             f"On {len(helped)} of {len(paired)} its mean is above that of the same network trained "
             f"from random weights, on {clearly} by more than the larger standard deviation."
+        )
+
+
+def _shortcut_sentence(scores: list[Score]) -> Iterator[str]:
+    found = compromised(scores)
+    if found:
+        names = formats.listed([of.benchmark for of in found])
+        yield (
+            f"On {names} a baseline that reads no base, only lengths, N or coordinates, beats "
+            "every network: what a score there says of sequence is little."
         )
 
 

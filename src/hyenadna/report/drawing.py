@@ -100,6 +100,13 @@ def new(
     return figure, list(axes[:, 0])
 
 
+def beside(width: float, height: float, count: int) -> tuple[Canvas, list[Axes]]:
+    """Return a figure of a size in inches and its axes, side by side."""
+    figure = Canvas(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    return figure, list(figure.subplots(1, count, squeeze=False)[0])
+
+
 def name_rows(axes: Axes, titles: list[str]) -> None:
     """Set horizontal rows 0, 1, … from the top, with their names at the left."""
     axes.set_yticks(range(len(titles)), titles)

@@ -4,13 +4,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from hyenadna.report import (
     bench_figures,
     context_figures,
     formats,
+    outcome_figures,
     pretraining_figures,
+    prompt_figures,
     score_figures,
+    task_tables,
 )
 from hyenadna.report.bench import comparisons
 from hyenadna.report.costs import by_rule
@@ -19,6 +23,7 @@ from hyenadna.report.drawing import (
     OTHER,
     TUNED,
     Figure,
+    beside,
     identifier,
     name_rows,
     new,
@@ -47,20 +52,50 @@ def draw(results: Results, scores: list[Score]) -> dict[str, list[Figure]]:
                 *context_figures.curves(results.of("context"), results.positions),
             ],
             "benchmarks": [score_figures.benchmark(score) for score in scores if score.means],
-            "biotypes": [_embedding(plane) for plane in results.maps],
+            "behind": list(outcome_figures.behind(results)),
+            "leaks": list(outcome_figures.with_and_without_leaks(scores)),
+            "in_context": list(prompt_figures.curves(task_tables.prompted(results))),
+            "biotypes": list(_embeddings(results.maps)),
             "length": list(bench_figures.by_length(comparisons(results.bench))),
             "timings": list(_timings(results.jobs)),
         }
 
 
-def _embedding(plane: EmbeddingMap) -> Figure:
-    counts = Counter(plane.gene_types)
+def _embeddings(maps: list[EmbeddingMap]) -> Iterator[Figure]:
+    """Draw the maps of each run side by side."""
+    by_run: dict[str, list[EmbeddingMap]] = {}
+    for plane in maps:
+        by_run.setdefault(plane.run.path, []).append(plane)
+    return map(_embedding, by_run.values())
+
+
+def _embedding(planes: list[EmbeddingMap]) -> Figure:
+    run, counts = planes[0].run, Counter(planes[0].gene_types)
     named = sorted(counts, key=lambda kind: (-counts[kind], kind))[:MAP_CLASSES]
+    rest = len(counts) - len(named)
+    figure, panels = beside(2.6 + 3.9 * len(planes), 4.2, len(planes))
+    for axes, plane in zip(panels, planes, strict=True):
+        _scatter(axes, plane, named, rest)
+    panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, markerscale=1.6)
+    methods = formats.listed([plane.method for plane in planes])
+    return Figure(
+        name=identifier("embedding", run.model, run.subject, f"seed{run.seed}"),
+        title=f"Genes of {run.subject} as {run.model} sees them, seed {run.seed}",
+        caption="Each mark is a gene: its mean hidden state, laid out in the plane by "
+        f"{methods}. Only neighbourhood has a meaning; axes and distances between groups have "
+        "none.",
+        description=f"{methods}. Genes by biotype: "
+        + ", ".join(f"{kind} {n:,}" for kind, n in counts.most_common())
+        + ".",
+        svg=to_svg(figure),
+        sources=tuple(plane.path for plane in planes),
+    )
+
+
+def _scatter(axes: Axes, plane: EmbeddingMap, named: list[str], rest: int) -> None:
     kinds = np.array(plane.gene_types, dtype=object)
-    rest = ~np.isin(kinds, named)
-    figure, (axes,) = new(7.0, 5.0)
-    raster = len(kinds) > MAP_VECTOR_POINTS
-    layers = [(rest, OTHER, "o", f"{len(counts) - len(named)} others")] if rest.any() else []
+    rare = ~np.isin(kinds, named)
+    layers = [(rare, OTHER, "o", f"{rest} others")] if rare.any() else []
     # The largest class goes below, so that it does not cover the others.
     layers += [
         (kinds == kind, HUES[i % len(HUES)], "o^s"[i % 3], kind) for i, kind in enumerate(named)
@@ -68,26 +103,13 @@ def _embedding(plane: EmbeddingMap) -> Figure:
     for chosen, colour, marker, kind in layers:
         axes.scatter(
             plane.x[chosen], plane.y[chosen], s=16, c=colour, marker=marker, alpha=0.8,
-            linewidths=0, rasterized=raster,
+            linewidths=0, rasterized=len(kinds) > MAP_VECTOR_POINTS,
             label=f"{formats.shortened(kind, 30)} ({int(chosen.sum()):,})",
         )  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_xlabel("UMAP 1", loc="left")
-    axes.set_ylabel("UMAP 2", loc="bottom")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, markerscale=1.6)
-    run = plane.run
-    return Figure(
-        name=identifier("embedding", run.model, run.subject, f"seed{run.seed}"),
-        title=f"Genes of {run.subject} as {run.model} sees them, seed {run.seed}",
-        caption="Each mark is a gene: its mean hidden state, laid out in the plane by UMAP. Only "
-        "neighbourhood has a meaning; axes and distances between groups have none.",
-        description="Genes by biotype: "
-        + ", ".join(f"{kind} {n:,}" for kind, n in counts.most_common())
-        + ".",
-        svg=to_svg(figure),
-        sources=(plane.path,),
-    )
+    axes.set_xlabel(f"{plane.method} 1", loc="left")
+    axes.set_ylabel(f"{plane.method} 2", loc="bottom")
 
 
 def _timings(jobs: list[Job]) -> Iterator[Figure]:

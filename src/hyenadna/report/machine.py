@@ -53,6 +53,7 @@ def _benchmark(score: Score) -> dict[str, Any]:
         "metric": score.metric,
         "baselines": {name: _finite(of) for name, of in score.baselines.items()},
         **{stage: _spread(of) for stage, of in score.stages.items()},
+        "clean": {method: _spread(of) for method, of in score.clean.items()},
         "sources": [run.metrics_file for run in score.runs],
     }
 

@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
@@ -22,34 +21,18 @@ from hyenadna.report import (
     figures,
     formats,
     provenance,
+    sections,
     tables,
 )
 from hyenadna.report.answer import Fact, answer
-from hyenadna.report.cells import Table
 from hyenadna.report.drawing import PALETTE, Figure
 from hyenadna.report.machine import as_json
 from hyenadna.report.results import BenchInfo, Results, Run
 from hyenadna.report.scores import Score, summarise
+from hyenadna.report.sections import Section
 
 OPENING_ROWS = 12
 """Benchmarks that the figure beside the answer may have."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One chapter of the page."""
-
-    name: str
-    title: str
-    introduction: str
-    figures: list[Figure] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    details: list[Table] = field(default_factory=list)
-    """Tables that are folded away."""
-    remark: str = ""
-    """What must be known beside the tables."""
-    facts: list[Fact] = field(default_factory=list)
-    commands: list[provenance.Command] = field(default_factory=list)
 
 
 def drawn(results: Results) -> dict[str, list[Figure]]:
@@ -81,7 +64,7 @@ def render(results: Results, figures_of: dict[str, list[Figure]], *, out: Path) 
         answer=answer(results, scores),
         glance=tables.glance(scores) if scores else None,
         figures=opening,
-        sections=list(_sections(results, scores, figures_of)),
+        sections=list(_chapters(results, scores, figures_of)),
         problems=problems,
         missing=missing,
         data=as_json(results, scores, problems, missing),
@@ -102,30 +85,12 @@ def _opening(
     return [], {**figures_of, "benchmarks": benchmarks}
 
 
-def _sections(
+def _chapters(
     results: Results, scores: list[Score], figures_of: dict[str, list[Figure]]
 ) -> Iterator[Section]:
     if results.of("pretrain", "context"):
         yield _pretraining(results, figures_of["pretraining"])
-    if scores:
-        yield Section(
-            name="benchmarks",
-            title="Benchmarks",
-            introduction="Each mark is one seed, each short upright line a mean. The long lines "
-            "are trivial baselines: what can be had without a network.",
-            figures=figures_of["benchmarks"],
-            tables=[tables.benchmarks(scores)],
-            details=[tables.all_metrics(scores)],
-        )
-    if results.of("biotypes"):
-        yield Section(
-            name="biotypes",
-            title="Genes by biotype",
-            introduction="Genes laid out by the hidden states of the pretrained model, which was "
-            "never told their biotypes.",
-            figures=figures_of["biotypes"],
-            tables=[tables.biotypes(run) for run in results.of("biotypes")],
-        )
+    yield from sections.of_tasks(results, scores, figures_of)
     yield _costs_by_length(results, figures_of["length"])
     if results.runs or results.genomes:
         yield _what_was_run(results)

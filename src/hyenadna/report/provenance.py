@@ -28,11 +28,12 @@ def facts(results: Results) -> list[Fact]:
         for name, version in info.packages.items():
             packages.setdefault(name, []).append(version)
     threads = (formats.plural(info.threads, "thread") for info in infos if info.threads)
+    seeds = _distinct(str(run.seed) for run in results.runs if run.stage != "paper")
     found = [
         Fact("hyenadna", _distinct(info.version for info in infos), ""),
         *(Fact(name, _distinct(versions), "") for name, versions in packages.items()),
         Fact("Device", _distinct(info.device for info in infos), _distinct(threads)),
-        Fact("Seeds", _distinct(str(run.seed) for run in results.runs), ""),
+        Fact("Seeds", seeds, ""),
         Fact(
             "First run started",
             formats.moment(min(filter(None, (of.started for of in infos)), default="")),
@@ -56,7 +57,7 @@ def runs(of: list[Run]) -> Table:
         title="Runs",
         columns=[
             *texts("Stage", "Model", "Data"),
-            Column("Seed"),
+            Column("Seed or point"),
             Column("Parameters"),
             Column("Time"),
             Column("Peak memory"),
@@ -67,7 +68,7 @@ def runs(of: list[Run]) -> Table:
                 Cell(formats.TITLES[run.stage]),
                 Cell(run.model or formats.NOTHING),
                 Cell(run.subject),
-                Cell(str(run.seed), value=run.seed),
+                Cell(str(run.seed), note=run.setting, value=run.seed),
                 _parameters(run.info.parameters),
                 duration(run.info.seconds),
                 memory(run.info.peak_memory_mb * MB),
@@ -113,7 +114,7 @@ def commands(of: list[Run]) -> list[Command]:
         Command(
             title=" · ".join(
                 part
-                for part in (formats.TITLES[run.stage], run.model, run.subject, f"seed {run.seed}")
+                for part in (formats.TITLES[run.stage], run.model, run.subject, run.repeat)
                 if part
             ),
             line=run.info.command_line,

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from hyenadna.report.literature import Published
+from hyenadna.report.outcomes import Outcomes
+
 Floats = NDArray[np.float64]
 
 STAGES = ("scratch", "probe", "finetune")
@@ -56,6 +59,10 @@ class RunInfo(BaseModel):
     classes: list[str] = []
     counts: dict[str, int] = {}
     cropped: dict[str, int] = {}
+    protocol: str = ""
+    """honest, or paper: that of the published scores."""
+    selected_on: str = ""
+    """Split that chose the epoch: valid or test."""
 
     @property
     def command_line(self) -> str:
@@ -92,9 +99,18 @@ class Run:
     subject: str
     """Genome, benchmark or gene set, by stage."""
     seed: int
+    """Of stage paper, the number of the grid point."""
     path: str
     metrics: Metrics
     info: RunInfo
+    setting: str = ""
+    """Of stage in_context, what was tuned and shown."""
+
+    @property
+    def repeat(self) -> str:
+        """Which of several runs it is, for humans."""
+        number = f"{'point' if self.stage == 'paper' else 'seed'} {self.seed}"
+        return f"{self.setting}, {number}" if self.setting else number
 
     @property
     def metrics_file(self) -> str:
@@ -113,6 +129,8 @@ class EmbeddingMap:
 
     run: Run
     path: str
+    method: str
+    """UMAP or t-SNE."""
     x: Floats
     y: Floats
     gene_types: list[str]
@@ -260,6 +278,8 @@ class Results:
     runs: list[Run]
     maps: list[EmbeddingMap]
     positions: list[PositionCosts]
+    outcomes: Outcomes
+    published: Published
     genomes: list[GenomeSummary]
     jobs: list[Job]
     bench: list[BenchRun]

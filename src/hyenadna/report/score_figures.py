@@ -25,7 +25,7 @@ from hyenadna.report.scores import Score, several_models
 MARKS = {"finetune": ("o", TUNED), "scratch": ("s", SCRATCH), "probe": ("D", PROBE)}
 """Marker and colour of each way of training."""
 
-BASELINE_DASHES = ("-", "--", ":")
+BASELINE_DASHES = ("-", "--", ":", "-.", (0, (1, 4)))
 
 
 def glance(scores: list[Score]) -> Iterator[Figure]:

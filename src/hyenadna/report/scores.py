@@ -1,17 +1,23 @@
 """Test scores of each benchmark over seeds, beside its trivial baselines."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from hyenadna.report.results import STAGES, Results, Run, RunInfo
 
-BASELINES = ("majority", "length", "kmer")
-"""Trivial methods, from knowing nothing of a sequence to knowing its short words."""
+BASELINES = ("majority", "length", "unknown", "kmer", "lookup")
+"""Trivial methods: majority, those that see no base, k-mer counts, and a look-up by coordinate."""
 
-METRICS = ("accuracy", "mcc", "f1_macro", "f1_weighted", "auroc", "auroc_median", "auprc")
-"""Measures of a classifier that the tables show, in this order; higher is better in all."""
+SHORTCUTS = ("length", "unknown", "lookup")
+"""Baselines that score on what is no property of the bases."""
+
+METRICS = (
+    "accuracy", "mcc", "f1_macro", "f1_weighted", "auroc", "auroc_median", "auprc", "auprc_median",
+    "pearson", "spearman", "r2", "mse",
+)  # fmt: skip
+"""Measures that the tables show, in this order; higher is better in all but the last."""
 
 DECIMALS = 3
 """Digits shown of a score; scores that agree in them tie."""
@@ -64,6 +70,8 @@ class Score:
     baselines: dict[str, float]
     stages: dict[str, Spread]
     runs: tuple[Run, ...]
+    clean: Mapping[str, Spread] = field(default_factory=dict)
+    """Scores by method on the test items that are not leaked, of those methods that have one."""
 
     @property
     def title(self) -> str:
@@ -75,6 +83,12 @@ class Score:
         """Every finite score by method, baselines first."""
         scores = {**self.baselines, **{name: of.mean for name, of in self.stages.items()}}
         return {name: score for name, score in scores.items() if math.isfinite(score)}
+
+    def test(self, method: str) -> Spread:
+        """Return the score of a method on the whole test split, over seeds."""
+        if method in self.stages:
+            return self.stages[method]
+        return Spread.of([self.baselines[method]] if method in self.baselines else ())
 
     @property
     def best(self) -> set[str]:
@@ -116,6 +130,11 @@ def stages_in_use(scores: list[Score]) -> list[str]:
     return [stage for stage in STAGES if any(stage in score.stages for score in scores)]
 
 
+def baselines_in_use(scores: list[Score]) -> list[str]:
+    """Return the trivial methods that any benchmark has; a look-up needs coordinates."""
+    return [name for name in BASELINES if any(name in score.means for score in scores)]
+
+
 def summarise(results: Results) -> list[Score]:
     """Gather the runs on each benchmark, one score a (benchmark, model)."""
     baselines = {run.subject: run for run in results.of("baselines")}
@@ -149,13 +168,31 @@ def _score(benchmark: str, model: str, trained: list[Run], baseline: Run | None)
             if of
         },
         runs=runs,
+        clean=_clean(by_stage, baseline, metric),
     )
+
+
+def _clean(by_stage: dict[str, list[Run]], baseline: Run | None, metric: str) -> dict[str, Spread]:
+    """Return the scores on split test_clean by method, baselines first."""
+    methods = {method: ([baseline], f"{method}.{metric}") for method in BASELINES if baseline}
+    methods |= {stage: (runs, metric) for stage, runs in by_stage.items()}
+    return {
+        method: Spread.of(run.metrics.last("test_clean", name) for run in runs)
+        for method, (runs, name) in methods.items()
+        if any(name in run.metrics.names("test_clean") for run in runs)
+    }
+
+
+def measure_of(name: str) -> str:
+    """Return the measure of a metric, without the baseline that heads it."""
+    method, _, measure = name.partition(".")
+    return measure if method in BASELINES else name
 
 
 def headline_metric(runs: Iterable[Run]) -> str:
     """Return the metric that the runs name, or else the first usual one that they measured."""
     named = [run.info.metric for run in runs if run.info.metric]
-    measured = {name.rpartition(".")[2] for run in runs for name in run.metrics.names("test")}
+    measured = {measure_of(name) for run in runs for name in run.metrics.names("test")}
     return next(iter(named), next((name for name in METRICS if name in measured), "accuracy"))
 
 

@@ -25,7 +25,9 @@ from hyenadna.report.scores import (
     METRICS,
     Score,
     Spread,
+    baselines_in_use,
     markov,
+    measure_of,
     several_models,
     stages_in_use,
 )
@@ -40,7 +42,7 @@ def glance(scores: list[Score]) -> Table:
         caption="Mean ± sample standard deviation over n seeds, on the whole test split. "
         "The gain is that of the fine-tuned model.",
         columns=[
-            *_name_columns(scores),
+            *name_columns(scores),
             Column("Best baseline", kind="text"),
             Column("Baseline"),
             *(Column(TITLES[stage], spread=True) for stage in stages),
@@ -48,7 +50,7 @@ def glance(scores: list[Score]) -> Table:
         ],
         rows=[
             [
-                *_names(score, scores),
+                *names_of(score, scores),
                 Cell(TITLES[score.best_baseline] if score.best_baseline else formats.NOTHING),
                 _baseline(score, score.best_baseline),
                 *(_stage(score, stage) for stage in stages),
@@ -56,22 +58,22 @@ def glance(scores: list[Score]) -> Table:
             ]
             for score in scores
         ],
-        sources=_sources(scores),
+        sources=sources_of(scores),
         marks_best="row",
     )
 
 
 def benchmarks(scores: list[Score]) -> Table:
     """Show each benchmark with its data and every baseline."""
-    stages = stages_in_use(scores)
+    stages, baselines = stages_in_use(scores), baselines_in_use(scores)
     return Table(
         name="benchmarks",
         title="Benchmarks and their baselines",
         caption="Mean ± sample standard deviation over n seeds, on the whole test split. "
         "The gain is that of the fine-tuned model; items are train / validation / test.",
         columns=[
-            *_name_columns(scores),
-            *(Column(TITLES[method]) for method in BASELINES),
+            *name_columns(scores),
+            *(Column(TITLES[method]) for method in baselines),
             *(Column(TITLES[stage], spread=True) for stage in stages),
             Column("Gain over k-mer"),
             Column("Classes"),
@@ -79,8 +81,8 @@ def benchmarks(scores: list[Score]) -> Table:
         ],
         rows=[
             [
-                *_names(score, scores),
-                *(_baseline(score, method) for method in BASELINES),
+                *names_of(score, scores),
+                *(_baseline(score, method) for method in baselines),
                 *(_stage(score, stage) for stage in stages),
                 difference(score.difference("finetune", "kmer")),
                 _classes(score),
@@ -88,7 +90,7 @@ def benchmarks(scores: list[Score]) -> Table:
             ]
             for score in scores
         ],
-        sources=_sources(scores),
+        sources=sources_of(scores),
         marks_best="row",
     )
 
@@ -96,27 +98,30 @@ def benchmarks(scores: list[Score]) -> Table:
 def all_metrics(scores: list[Score]) -> Table:
     """Show every measure of every method."""
     names = {name for score in scores for run in score.runs for name in run.metrics.names("test")}
-    found = {name.rpartition(".")[2] for name in names}
+    found = set(map(measure_of, names))
     measured = [metric for metric in METRICS if metric in found]
     return Table(
         name="all-metrics",
         title="Every measure of every method",
         caption="On the test split; mean ± sample standard deviation over n seeds. For several "
-        "labels, auroc and auprc are means over labels.",
+        "labels, auroc and auprc are means over labels. Of mse, the mean squared error, less is "
+        "better.",
         columns=[
             *texts("Benchmark", "Model", "Method"),
             *(Column(name, spread=True) for name in measured),
         ],
         rows=[row for score in scores for row in _metric_rows(score, measured)],
-        sources=_sources(scores),
+        sources=sources_of(scores),
     )
 
 
-def _name_columns(scores: list[Score]) -> list[Column]:
+def name_columns(scores: list[Score]) -> list[Column]:
+    """Head the columns of `names_of`."""
     return texts("Benchmark", *(["Model"] if several_models(scores) else []), "Metric")
 
 
-def _names(score: Score, scores: list[Score]) -> list[Cell]:
+def names_of(score: Score, scores: list[Score]) -> list[Cell]:
+    """Name a score: its benchmark, its model if there are several, its metric."""
     model = [Cell(score.model or formats.NOTHING)] if several_models(scores) else []
     return [Cell(score.benchmark), *model, Cell(score.metric)]
 
@@ -141,17 +146,18 @@ def _items(info: RunInfo) -> Cell:
 
 def _classes(score: Score) -> Cell:
     n = len(score.info.classes)
-    note = "labels" if score.info.kind == "multi" else ""
+    note = {"multi": "labels", "regression": "targets"}.get(score.info.kind, "")
     return Cell(str(n) if n else formats.NOTHING, note=note, value=n)
 
 
-def _sources(scores: list[Score]) -> tuple[str, ...]:
+def sources_of(scores: list[Score]) -> tuple[str, ...]:
+    """Return the files that scores come from, each once."""
     return tuple(dict.fromkeys(run.metrics_file for score in scores for run in score.runs))
 
 
 def _metric_rows(score: Score, metrics: list[str]) -> Iterable[list[Cell]]:
     baseline = next((run for run in score.runs if run.stage == "baselines"), None)
-    methods = {method: [baseline] for method in BASELINES if baseline and method in score.baselines}
+    methods = {method: [baseline] for method in score.means if method in BASELINES and baseline}
     stages = {stage: [run for run in score.runs if run.stage == stage] for stage in score.stages}
     for method, runs in {**methods, **stages}.items():
         prefix = f"{method}." if method in BASELINES else ""
@@ -159,7 +165,7 @@ def _metric_rows(score: Score, metrics: list[str]) -> Iterable[list[Cell]]:
             Cell(score.benchmark),
             Cell("" if prefix else score.model),
             Cell(TITLES[method]),
-            *(_measured(runs, prefix + name) for name in metrics),
+            *(measured(runs, prefix + name) for name in metrics),
         ]
 
 
@@ -210,49 +216,13 @@ def _chain(run: Run, order: int) -> list[Cell]:
     return [*cells, Cell(formats.NOTHING)]
 
 
-def biotypes(run: Run) -> Table:
-    """Show what a classifier reads from the embeddings of one run, beside baselines."""
-    of: dict[str, dict[str, float]] = {}
-    for name in run.metrics.names("test"):
-        method, _, measure = name.partition(".")
-        of.setdefault(method, {})[measure] = run.metrics.last("test", name)
-    measures = list(
-        dict.fromkeys(m for found in of.values() for m in found if not m.endswith(".sd"))
-    )
-    rows = [
-        [Cell(TITLES.get(name, name)), *(_with_sd(found, m) for m in measures)]
-        for name, found in of.items()
-    ]
-    for column in range(1, len(measures) + 1):
-        mark_best(rows, column, highest=True)
-    return Table(
-        name=f"biotypes-{run.model}-{run.subject}-{run.seed}",
-        title=f"Biotype of {run.subject} predicted from {run.model}, seed {run.seed}",
-        caption="Mean ± sample standard deviation over the folds of a cross-validation. An "
-        "untrained network of the same size shows what its structure alone gives.",
-        columns=[
-            Column("Method", kind="text"),
-            *(Column(measure.replace("_", " "), spread=True) for measure in measures),
-        ],
-        rows=rows,
-        sources=(run.metrics_file,),
-        marks_best="column",
-    )
-
-
-def _measured(runs: list[Run], name: str) -> Cell:
+def measured(runs: list[Run], name: str) -> Cell:
     """Return a measure over seeds; of a baseline, which has none, its value."""
     if runs[0].stage == "baselines":
         return number(runs[0].metrics.last("test", name))
     if not any(name in run.metrics.names("test") for run in runs):
         return Cell(formats.NOTHING)  # not defined for this kind of labels
     return spread(Spread.of(run.metrics.last("test", name) for run in runs))
-
-
-def _with_sd(found: dict[str, float], measure: str) -> Cell:
-    value, sd = found.get(measure, math.nan), found.get(f"{measure}.sd", math.nan)
-    note = f"± {formats.score(sd)}" if math.isfinite(sd) else ""
-    return replace(number(value), note=note, sd=sd)
 
 
 def genomes(of: list[GenomeSummary]) -> Table:

@@ -1,0 +1,202 @@
+"""Published scores beside ours: each protocol a table, and never one column with ours."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hyenadna.report import formats
+from hyenadna.report.cells import Cell, Column, Table, number, spread, texts
+from hyenadna.report.literature import GridValue, Published, PublishedScore
+from hyenadna.report.paper_protocol import Selected
+from hyenadna.report.scores import Score, Spread
+from hyenadna.report.tree import Tree
+from hyenadna.report.tree import number as parse
+
+SCORES_HEADER = [
+    "benchmark", "model", "parameters", "metric", "value", "spread", "spread_is", "protocol",
+    "source", "remarks",
+]  # fmt: skip
+GRID_HEADER = ["family", "name", "values", "source"]
+PROTOCOLS_HEADER = ["family", "protocol", "meaning"]
+NOT_SCORES = ("grids", "protocols")
+
+FAMILIES = {
+    "genomic_benchmarks": "GenomicBenchmarks",
+    "nucleotide_transformer": "Nucleotide Transformer",
+    "chromatin_profile": "Chromatin profile",
+    "species": "Species",
+    "biotypes": "Biotypes",
+}
+UNVERIFIED = "unverified"
+"""How the remark on a number begins that was not read in its source."""
+
+UNNAMED = {"f1": "f1_macro"}
+"""What we measure where a source does not say which average it is."""
+
+Ours = tuple[str, Callable[[str, str], Spread]]
+"""Title of a column, and its score by benchmark and metric."""
+
+
+def read(tree: Tree, folder: Path) -> Published:
+    """Read every table of a folder."""
+    found = Published()
+    for path in sorted(folder.glob("*.tsv")):
+        found.paths[path.stem] = tree.relative(path)
+        if path.stem not in NOT_SCORES:
+            found.scores.extend(_scores(tree, path))
+    if "grids" in found.paths:
+        rows = tree.rows(folder / "grids.tsv", GRID_HEADER)
+        found.grid.extend(GridValue(*row) for _, row in rows)
+    if "protocols" in found.paths:
+        for _, (family, name, meaning) in tree.rows(folder / "protocols.tsv", PROTOCOLS_HEADER):
+            found.meanings[family, name] = meaning
+    return found
+
+
+def _scores(tree: Tree, path: Path) -> Iterator[PublishedScore]:
+    for line, row in tree.rows(path, SCORES_HEADER):
+        benchmark, model, parameters, metric, value, spread_of, *words = row
+        if math.isfinite(parse(value)):
+            numbers = parse(value), parse(spread_of)
+            yield PublishedScore(path.stem, benchmark, model, parameters, metric, *numbers, *words)
+        else:
+            tree.note(path, f"line {line}: {value!r} is no number")
+
+
+def tables(of: Published, scores: list[Score], selected: list[Selected]) -> list[Table]:
+    """Show each protocol of each family that we have a score in."""
+    known = {score.benchmark for score in scores} | {best.benchmark for best in selected}
+    families = dict.fromkeys(row.family for row in of.scores if row.benchmark in known)
+    protocols = dict.fromkeys((row.family, row.protocol) for row in of.scores)
+    return [
+        _table(of, *protocol, _ours(scores, selected if protocol[1] == "paper" else []))
+        for protocol in protocols
+        if protocol[0] in families
+    ]
+
+
+def grids(of: Published, tables_shown: list[Table]) -> list[Table]:
+    """Show what was searched in the families that are shown."""
+    if not of.grid or not tables_shown:
+        return []
+    return [
+        Table(
+            name="published-grids",
+            title="Published hyper-parameter grids",
+            caption="Which point of a grid gave a published score was not published.",
+            columns=texts("Family", "Name", "Values", "Source"),
+            rows=[
+                [Cell(row.family), *map(Cell, (row.name, row.values, row.source))]
+                for row in of.grid
+            ],
+            sources=(of.paths["grids"],),
+        )
+    ]
+
+
+def _ours(scores: list[Score], selected: list[Selected]) -> list[Ours]:
+    """Return a column for each model of ours, and one for each by the paper's protocol."""
+
+    def honest(model: str) -> Callable[[str, str], Spread]:
+        by_name = {score.benchmark: score for score in scores if score.model == model}
+
+        def measured(benchmark: str, metric: str) -> Spread:
+            score = by_name.get(benchmark)
+            runs = [run for run in score.runs if run.stage == "finetune"] if score else []
+            return Spread.of(
+                run.metrics.last("test", metric)
+                for run in runs
+                if metric in run.metrics.names("test")
+            )
+
+        return measured
+
+    def best(model: str) -> Callable[[str, str], Spread]:
+        by_name = {of.benchmark: of for of in selected if of.model == model}
+
+        def measured(benchmark: str, metric: str) -> Spread:
+            of = by_name.get(benchmark)
+            return Spread.of([of.best.metrics.last("test", metric)] if of else ())
+
+        return measured
+
+    models = dict.fromkeys(score.model for score in scores if score.model)
+    columns = [(f"Ours: {model}, fine-tuned", honest(model)) for model in models]
+    rivals = dict.fromkeys(of.model for of in selected)
+    return columns + [(f"Ours: {model}, selected on test", best(model)) for model in rivals]
+
+
+def _table(of: Published, family: str, protocol: str, ours: list[Ours]) -> Table:
+    rows = [row for row in of.scores if (row.family, row.protocol) == (family, protocol)]
+    cells = {(row.benchmark, row.metric, row.model): row for row in rows}
+    keys = list(dict.fromkeys((row.benchmark, row.metric) for row in rows))
+    sizes: dict[str, set[str]] = {}
+    for row in rows:
+        sizes.setdefault(row.model, set()).add("" if row.is_summary else row.parameters)
+    measured = [(benchmark, UNNAMED.get(metric, metric)) for benchmark, metric in keys]
+    mine = [(title, [spread(score(*key)) for key in measured]) for title, score in ours]
+    mine = [(title, column) for title, column in mine if any(cell.n for cell in column)]
+    return Table(
+        name=f"published-{family}-{protocol}",
+        title=f"Published scores: {FAMILIES.get(family, family)}, protocol {protocol}",
+        caption=" ".join(
+            [of.meanings.get((family, protocol), ""), _caption(rows, has_ours=bool(mine))]
+        ),
+        columns=[
+            *texts("Benchmark", "Metric"),
+            *(Column(title, spread=True) for title, _ in mine),
+            *(
+                Column(_titled(model, *of) if len(of) == 1 else model)
+                for model, of in sizes.items()
+            ),
+        ],
+        rows=[
+            [
+                *map(Cell, key),
+                *(column[index] for _, column in mine),
+                *(
+                    _published(cells.get((*key, model)), sizes_differ=len(of) > 1)
+                    for model, of in sizes.items()
+                ),
+            ]
+            for index, key in enumerate(keys)
+        ],
+        sources=(of.paths[family],),
+    )
+
+
+def _titled(model: str, parameters: str) -> str:
+    return f"{model} ({parameters})" if parameters else model
+
+
+def _published(row: PublishedScore | None, *, sizes_differ: bool) -> Cell:
+    if row is None:
+        return Cell(formats.NOTHING)
+    notes = [row.parameters] if sizes_differ else []
+    notes += [f"{row.spread_is} {formats.score(row.spread)}" if math.isfinite(row.spread) else ""]
+    notes.append(row.remarks.partition(";")[0] if row.is_summary else "")
+    doubt = "?" if row.remarks.startswith(UNVERIFIED) else ""
+    cell = number(row.value)
+    return Cell(cell.text + doubt, note=", ".join(filter(None, notes)), value=cell.value)
+
+
+def _caption(rows: list[PublishedScore], *, has_ours: bool) -> str:
+    by_source: dict[str, list[str]] = {}
+    for row in rows:
+        of_source = by_source.setdefault(row.source, [])
+        if row.model not in of_source and not row.is_summary:
+            of_source.append(row.model)
+    said = "; ".join(f"{source}: {', '.join(models)}" for source, models in by_source.items())
+    unnamed = any(row.metric in UNNAMED for row in rows)
+    doubt = any(row.remarks.startswith(UNVERIFIED) for row in rows)
+    return (
+        f"Numbers as published ({said})."
+        + (" A question mark: not read in the source itself." if doubt else "")
+        + (" Which average f1 is, the source does not say; ours is f1_macro." if unnamed else "")
+        + (
+            " Columns headed Ours are ours, mean ± sd over n seeds: by "
+            "our own protocol, but for those selected on test."
+            if has_ours
+            else ""
+        )
+    )
