@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hyenadna.errors import InputError
-from hyenadna.inference import embed, embed_sequences, vectors
+from hyenadna.inference import HyenaEmbedder, embed, embed_sequences, read_sequences, vectors
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
 from hyenadna.tokenizer import encode
@@ -60,7 +60,7 @@ def windowed(network: HyenaDNA, sequence: str) -> np.ndarray:
 
 
 def run(weights, out, fasta, **given) -> Path:
-    return embed(weights, fasta=fasta, genome=None, intervals=None, out=out, **given)
+    return embed(read_sequences(fasta=fasta), weights=weights, out=out, **given)
 
 
 def stacked(path: Path) -> np.ndarray:
@@ -119,7 +119,7 @@ def test_parquet_is_written_in_parts(weights, fasta, tmp_path, monkeypatch):
 def test_sequences_are_read_as_they_are_needed(network):
     read = itertools.count()
     endless = ((f"s{next(read)}", "ACGT" * 10) for _ in itertools.repeat(None))
-    found = embed_sequences(network, endless, pooling="mean", batch_tokens=80)
+    found = embed_sequences(HyenaEmbedder(network), endless, pooling="mean", batch_tokens=80)
     assert [next(found).name for _ in range(3)] == ["s0", "s1", "s2"]
     assert next(read) <= 2 * 16 + 2
 
@@ -131,7 +131,7 @@ def test_a_long_sequence_takes_no_more_windows_at_once_than_short_ones(network, 
         network, "hidden_states", lambda ids: seen.append(ids.numel()) or forward(ids)
     )
     ((_, _, _, values),) = embed_sequences(
-        network, [("long", "ACGTT" * 2000)], pooling="mean", batch_tokens=500
+        HyenaEmbedder(network), [("long", "ACGTT" * 2000)], pooling="mean", batch_tokens=500
     )
     assert values.shape == (1, 16)
     assert max(seen) <= 500
@@ -144,7 +144,7 @@ def test_intervals_of_a_genome_are_embedded_as_their_sequence(
     bed = tmp_path / "x.bed"
     bed.write_text("chr2\t100\t130\ttrain\nchr1\t5\t45\n")
     out = tmp_path / "e.parquet"
-    embed(weights, fasta=None, genome=small_fasta, intervals=bed, out=out)
+    embed(read_sequences(genome=small_fasta, intervals=bed), weights=weights, out=out)
     assert list(pd.read_parquet(out)["id"]) == ["chr2:100-130", "chr1:5-45"]
     expected = [small_sequences["chr2"][100:130], small_sequences["chr1"][5:45]]
     np.testing.assert_allclose(
@@ -186,11 +186,17 @@ def test_one_source_of_sequences_is_needed(weights, tmp_path, given):
         for name in ("fasta", "genome", "intervals")
     }
     with pytest.raises(InputError, match="either a FASTA, or a genome together with a BED"):
-        embed(weights, **paths, out=tmp_path / "e.npz")
+        embed(read_sequences(**paths), weights=weights, out=tmp_path / "e.npz")
 
 
 def test_intervals_off_the_genome_are_refused(weights, small_fasta, tmp_path):
     bed = tmp_path / "x.bed"
     bed.write_text("chr2\t6000\t6002\n")
+    sequences = read_sequences(genome=small_fasta, intervals=bed)
     with pytest.raises(InputError, match="chr2:6000-6002 is not within its contig of 6001"):
-        embed(weights, fasta=None, genome=small_fasta, intervals=bed, out=tmp_path / "e.npz")
+        embed(sequences, weights=weights, out=tmp_path / "e.npz")
+
+
+def test_one_network_is_needed(fasta, tmp_path):
+    with pytest.raises(InputError, match="either the weights of a HyenaDNA model or another"):
+        embed(read_sequences(fasta=fasta), out=tmp_path / "e.npz")

@@ -22,12 +22,17 @@ def test_a_prompt_is_not_for_few_shots():
         InContextRecipe(method="few_shot", prompt_tokens=4, **GIVEN)
 
 
+def test_a_prompt_that_nothing_tunes_is_refused():
+    with pytest.raises(ValueError, match="tuning_samples 0 leaves 2 prompt_tokens"):
+        InContextRecipe(method="soft_prompt", prompt_tokens=2, tuning_samples=0, **GIVEN)
+
+
 @pytest.mark.parametrize(
     ("given", "tunes"),
     [
         ({"method": "soft_prompt"}, False),
         ({"method": "soft_prompt", "prompt_tokens": 2}, True),
-        ({"method": "soft_prompt", "prompt_tokens": 2, "tuning_samples": 0}, False),
+        ({"method": "soft_prompt", "prompt_tokens": 2, "tuning_samples": 9}, True),
         ({"method": "few_shot"}, True),
         ({"method": "few_shot", "tuning_samples": 0}, False),
     ],

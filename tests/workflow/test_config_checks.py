@@ -29,7 +29,12 @@ def test_wrong_value_is_refused(
     assert message in dry.stdout
 
 
-GENOME = "odd\tHomo sapiens\thg38\todd.fa\t\t\tfree\n"
+GENOME = "odd\tHomo sapiens\thg38\t\todd.fa\t\t\t\tfree\n"
+
+
+def split_as(intervals: str) -> str:
+    """Return `GENOME` with these intervals."""
+    return GENOME.replace("\tfree", f"{intervals}\tfree")
 
 
 @pytest.mark.parametrize(
@@ -38,14 +43,17 @@ GENOME = "odd\tHomo sapiens\thg38\todd.fa\t\t\tfree\n"
         ("genomes", GENOME * 2, "'odd' is there twice"),
         ("genomes", GENOME.replace("free", "free\tmore"), "'(beyond the last column)' is unknown"),
         ("genomes", GENOME.replace("odd\t", "o/d\t"), "genome: 'o/d' does not match"),
+        ("genomes", split_as("vaild=chr1"), "odd: intervals: 'vaild' is unknown; did you mean 'va"),
+        ("genomes", split_as("test=chr1"), "odd: intervals: no contig to validate on; add valid="),
+        ("genomes", split_as("valid=chr1,"), "odd: intervals: 'valid=chr1,': a BED, or contigs by"),
         (
             "benchmarks",
-            "odd\tchromatin_profile\tdata\tdemo_hunam\tauroc\t\t\n",
+            "odd\tchromatin_profile\tdata\tdemo_hunam\tauroc\t\t\t\n",
             "config/benchmarks.tsv: odd: genomes: 'demo_hunam' is unknown; did you mean",
         ),
         (
             "benchmarks",
-            "odd\tgenomic_benchmarks\tdata\tdemo_human\taccuracy\t\t\n",
+            "odd\tgenomic_benchmarks\tdata\tdemo_human\taccuracy\t\t\t\n",
             "genomic_benchmarks needs class=genome for each of its classes",
         ),
     ],

@@ -1,4 +1,4 @@
-# Genes embedded by a pretrained model: a map by biotype, and how well the biotype can be told.
+# Genes embedded by a pretrained model: maps by biotype, and how well the biotype can be told.
 
 
 rule map_biotypes:
@@ -15,6 +15,7 @@ rule map_biotypes:
             category="Biotypes",
             labels={"table": "map", "model": "{model}", "seed": "{seed}"},
         ),
+        tsne="results/biotypes/{model}/{benchmark}/seed{seed}/tsne.tsv",
         run="results/biotypes/{model}/{benchmark}/seed{seed}/run.json",
         metrics=report(
             "results/biotypes/{model}/{benchmark}/seed{seed}/metrics.tsv",
@@ -37,9 +38,26 @@ rule map_biotypes:
     params:
         version=VERSION,
         row=benchmark_row,
-        weights=subpath(input.weights, parent=True),
+        network=embedding_options,
         out=subpath(output.run, parent=True),
     shell:
         "exec hyenadna biotypes --task {wildcards.benchmark} --table config/benchmarks.tsv"
-        " --genomes results/genomes --weights {params.weights}"
+        " --genomes results/genomes {params.network}"
         " --out {params.out} --seed {wildcards.seed} > {log} 2>&1"
+
+
+# The same by a model of others; its name stands in results where that of ours would.
+use rule map_biotypes as map_biotypes_by_others with:
+    input:
+        data=benchmark_data,
+        genomes=benchmark_genomes,
+        weights=other_weights,
+    wildcard_constraints:
+        model=one_of(OTHER_MODELS or ["-"]),
+    conda:
+        "../envs/transformers.yaml"
+    resources:
+        mem_mb=24_000,
+        runtime=1440,
+        gpu=GPU,
+        cpus_per_task=config["threads"],

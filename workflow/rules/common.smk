@@ -1,6 +1,8 @@
 # Configuration and tables: read once, checked, and looked up by the rules.
 import csv
 import difflib
+import itertools
+import math
 import re
 import shlex
 from pathlib import Path
@@ -10,8 +12,6 @@ from jsonschema import Draft202012Validator
 from snakemake.exceptions import WorkflowError
 
 from hyenadna import __version__ as VERSION
-
-NEEDS_CLASSES = ("genomic_benchmarks", "species")
 
 
 def known(name, names, what):
@@ -60,6 +60,18 @@ def read_table(path, schema):
     return table
 
 
+def read_grid(path):
+    """Read what the paper's protocol searches: {family: {key of the recipe: values}}."""
+    if not path:
+        return {}
+    try:
+        grid = yaml.safe_load(Path(path).read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise WorkflowError(f"paper_grid: {path}: {error}")
+    check(grid, "paper_grid", path)
+    return grid
+
+
 def genomes_by_class(row):
     """Split `human=hg38,worm=ce11` into {class: genome}; a lone genome has the class ''."""
     pairs = [item.rpartition("=") for item in row["genomes"].split(",") if item]
@@ -71,7 +83,11 @@ def check_benchmark(row, where):
     classes = genomes_by_class(row)
     for genome in classes.values():
         known(genome, GENOMES, f"{where}: genomes:")
-    if row["family"] in NEEDS_CLASSES and ("" in classes or len(classes) < 2):
+    # Downloaded sequences of GenomicBenchmarks need no genome.
+    by_class = row["family"] == "species" or (
+        row["family"] == "genomic_benchmarks" and row["genomes"]
+    )
+    if by_class and ("" in classes or len(classes) < 2):
         raise WorkflowError(
             f"{where}: genomes: {row['family']} needs class=genome for each of its classes, "
             f"separated by commas, got {row['genomes']!r}"
@@ -81,9 +97,15 @@ def check_benchmark(row, where):
 def check_config(where):
     """Check the names that the configuration uses."""
     check(config, "config", where)
-    for key in ("models", "baseline_models"):
+    for key in ("models", "baseline_models", "scratch_models"):
         for model in config[key]:
             known(model, MODELS, f"{where}: {key}:")
+    for model in config["embedding_models"]:
+        if model in MODELS:
+            raise WorkflowError(
+                f"{where}: embedding_models: {model!r} is the name of a file in config/models; "
+                "choose another"
+            )
     for benchmark in config["benchmarks"]:
         known(benchmark, BENCHMARKS, f"{where}: benchmarks:")
     check_mixtures(where)
@@ -118,9 +140,12 @@ def one_of(names):
 
 # What a job other than pretraining uses.
 GPU = min(1, config["gpus"])
+# Models of others that embed genes too, by the name that they have in results.
+OTHER_MODELS = config["embedding_models"]
 MODELS = sorted(path.stem for path in Path("config/models").glob("*.yaml"))
 GENOMES = read_table("config/genomes.tsv", "genomes")
 BENCHMARKS = read_table("config/benchmarks.tsv", "benchmarks")
 for benchmark, row in BENCHMARKS.items():
     check_benchmark(row, f"config/benchmarks.tsv: {benchmark}")
 check_config(f"configuration ({', '.join(map(str, workflow.configfiles))})")
+PAPER_GRID = read_grid(config["paper_grid"])

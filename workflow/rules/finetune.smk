@@ -1,5 +1,6 @@
-# A classifier for one benchmark, in three stages that differ in where they start: `finetune` from
-# the pretrained weights, `scratch` from random ones, `probe` with the pretrained ones frozen.
+# A classifier for one benchmark, in stages that differ in where they start: `finetune` from the
+# pretrained weights, `scratch` from random ones, `probe` with the pretrained ones frozen. A run is
+# a seed; in stage `paper`, fine-tuning as published, it is a point of the grid that is searched.
 
 
 rule finetune:
@@ -10,22 +11,22 @@ rule finetune:
         model=ancient(model_shape),
         recipe=ancient(finetuning_recipe),
     output:
-        weights="results/{stage}/{model}/{benchmark}/seed{seed}/model.safetensors",
-        shape="results/{stage}/{model}/{benchmark}/seed{seed}/config.json",
-        settings="results/{stage}/{model}/{benchmark}/seed{seed}/config.yaml",
-        predictions="results/{stage}/{model}/{benchmark}/seed{seed}/predictions.parquet",
-        run="results/{stage}/{model}/{benchmark}/seed{seed}/run.json",
+        weights="results/{stage}/{model}/{benchmark}/{run}/model.safetensors",
+        shape="results/{stage}/{model}/{benchmark}/{run}/config.json",
+        settings="results/{stage}/{model}/{benchmark}/{run}/config.yaml",
+        predictions="results/{stage}/{model}/{benchmark}/{run}/predictions.parquet",
+        run="results/{stage}/{model}/{benchmark}/{run}/run.json",
         metrics=report(
-            "results/{stage}/{model}/{benchmark}/seed{seed}/metrics.tsv",
+            "results/{stage}/{model}/{benchmark}/{run}/metrics.tsv",
             caption="../report/finetune.rst",
             category="Benchmarks",
             subcategory="{benchmark}",
-            labels={"stage": "{stage}", "model": "{model}", "seed": "{seed}"},
+            labels={"stage": "{stage}", "model": "{model}", "run": "{run}"},
         ),
     log:
-        "results/logs/{stage}/{model}.{benchmark}.seed{seed}.log",
+        "results/logs/{stage}/{model}.{benchmark}.{run}.log",
     benchmark:
-        "results/benchmarks/{stage}/{model}.{benchmark}.seed{seed}.tsv"
+        "results/benchmarks/{stage}/{model}.{benchmark}.{run}.tsv"
     conda:
         "../envs/hyenadna.yaml"
     threads: config["threads"]
@@ -40,8 +41,9 @@ rule finetune:
         model=values(model_shape),
         recipe=values(finetuning_recipe),
         start=starting_options,
+        options=run_options,
         out=subpath(output.weights, parent=True),
     shell:
         "exec hyenadna finetune --task {wildcards.benchmark} --table config/benchmarks.tsv"
         " --genomes results/genomes {params.start} --recipe {input.recipe}"
-        " --out {params.out} --seed {wildcards.seed} >> {log} 2>&1"
+        " {params.options} --out {params.out} >> {log} 2>&1"

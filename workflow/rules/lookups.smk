@@ -4,6 +4,7 @@ LABELLED = (
     "nucleotide_transformer",
     "chromatin_profile",
     "species",
+    "table",
 )
 INTERVAL_TABLES = "resources/benchmarks/genomic_benchmarks"
 
@@ -13,6 +14,37 @@ def genome_source(wildcards):
     source = GENOMES[wildcards.genome]["source"]
     downloaded = f"resources/genomes/{wildcards.genome}.fa.gz"
     return downloaded if "://" in source else source
+
+
+def contig_split(genome):
+    """Read `valid=chr1,chr2 test=chr3` of a genome into {role: contigs}; a BED gives none."""
+    cell = GENOMES[genome]["intervals"]
+    where = f"config/genomes.tsv: {genome}: intervals:"
+    split = {}
+    for part in cell.split() if "=" in cell else []:
+        role, _, contigs = part.partition("=")
+        known(role, ("valid", "test", "skip"), where)
+        if role in split or not all(contigs.split(",")):
+            raise WorkflowError(
+                f"{where} {part!r}: a BED, or contigs by split as in "
+                "valid=chr1,chr2 test=chr3 skip=chrY, each once, is allowed"
+            )
+        split[role] = contigs.split(",")
+    if split and "valid" not in split:
+        raise WorkflowError(f"{where} no contig to validate on; add valid=<contig>")
+    return split
+
+
+SPLIT_BY_CONTIGS = [genome for genome in GENOMES if contig_split(genome)]
+
+
+def split_options(wildcards):
+    """Return the options of `hyenadna intervals` that split a genome."""
+    return " ".join(
+        f"--{role} {shlex.quote(contig)}"
+        for role, contigs in contig_split(wildcards.genome).items()
+        for contig in contigs
+    )
 
 
 def genome_intervals(wildcards):
@@ -80,6 +112,23 @@ def starting_options(wildcards, input):
         return f"--model {input.model}"
     head_only = " --head-only" if wildcards.stage == "probe" else ""
     return f"--weights {Path(input.weights).parent}{head_only}"
+
+
+def run_options(wildcards):
+    """Return the options of `hyenadna finetune` that tell one run of a stage from the others."""
+    if wildcards.stage != "paper":
+        return f"--seed {wildcards.run.removeprefix('seed')}"
+    family = BENCHMARKS[wildcards.benchmark]["family"]
+    point = grid_points(family)[int(wildcards.run.removeprefix("point"))]
+    values = "".join(f" --set {key}={value}" for key, value in point)
+    return f"--seed {config['seeds'][0]} --set select_on=test{values}"
+
+
+def grid_points(family):
+    """Return the points of the grid that the paper's protocol searches: lists of (key, value)."""
+    axes = PAPER_GRID.get(family, {})
+    pairs = [[(key, value) for value in values] for key, values in axes.items()]
+    return list(itertools.product(*pairs)) if pairs else []
 
 
 def model_shape(wildcards):
@@ -155,11 +204,15 @@ def pretraining_runs():
     )
 
 
+def context_of(model):
+    """Return the most tokens that a network takes; the CNN is made to measure."""
+    with open(f"config/models/{model}.yaml") as file:
+        return yaml.safe_load(file).get("max_seq_len", math.inf)
+
+
 def contexts_of(model):
     """Return the contexts that are not too long for a model."""
-    with open(f"config/models/{model}.yaml") as file:
-        longest = yaml.safe_load(file)["max_seq_len"]
-    return [length for length in config["contexts"] if length <= longest]
+    return [length for length in config["contexts"] if length <= context_of(model)]
 
 
 def context_options(wildcards):
@@ -184,25 +237,66 @@ def benchmarks_of(family):
     ]
 
 
+def fitting(models, benchmark):
+    """Return the models that take the longest items of a benchmark."""
+    length = int(BENCHMARKS[benchmark]["length"] or 0)
+    return [model for model in models if context_of(model) >= length]
+
+
 def benchmark_runs(benchmarks):
     """Return the metrics of every run and of the baselines on some benchmarks."""
-    return expand(
-        "results/{stage}/{model}/{benchmark}/seed{seed}/metrics.tsv",
-        stage=config["stages"],
-        model=config["models"],
-        benchmark=benchmarks,
-        seed=config["seeds"],
-    ) + expand("results/baselines/{benchmark}/metrics.tsv", benchmark=benchmarks)
+    return [path for benchmark in benchmarks for path in runs_on(benchmark)]
+
+
+def runs_on(benchmark):
+    """Return the metrics of every run and of the baselines on a benchmark."""
+    models = fitting(config["models"], benchmark)
+    if not models:
+        raise WorkflowError(
+            f"config/benchmarks.tsv: {benchmark}: items have {BENCHMARKS[benchmark]['length']} "
+            f"nucleotides, more than any of the models takes: {', '.join(config['models'])}"
+        )
+    seeds = [f"seed{seed}" for seed in config["seeds"]]
+    points = range(len(grid_points(BENCHMARKS[benchmark]["family"])))
+    stages = [
+        (config["stages"], models, seeds),
+        ("scratch", fitting(config["scratch_models"], benchmark), seeds),
+        ("paper", models, [f"point{point}" for point in points]),
+    ]
+    return [f"results/baselines/{benchmark}/metrics.tsv"] + [
+        path
+        for stage, model, run in stages
+        for path in expand(
+            "results/{stage}/{model}/{benchmark}/{run}/metrics.tsv",
+            stage=stage,
+            model=model,
+            benchmark=benchmark,
+            run=run,
+        )
+    ]
 
 
 def gene_runs():
     """Return the metrics of every map of genes by biotype; its spread is that over folds."""
     return expand(
         "results/biotypes/{model}/{benchmark}/seed{seed}/metrics.tsv",
-        model=config["models"],
+        model=config["models"] + list(OTHER_MODELS),
         benchmark=benchmarks_of("biotypes"),
         seed=config["seeds"][0],
     )
+
+
+def other_weights(wildcards):
+    """Return the files of a model of others, or nothing where the hub has them."""
+    folder = Path(OTHER_MODELS[wildcards.model])
+    return sorted(str(path) for path in folder.glob("[!.]*") if path.is_file())
+
+
+def embedding_options(wildcards):
+    """Return the option of `hyenadna biotypes` that names the network."""
+    if wildcards.model in OTHER_MODELS:
+        return f"--transformer {shlex.quote(OTHER_MODELS[wildcards.model])}"
+    return f"--weights {Path(pretrained(wildcards)).parent}"
 
 
 def bench_runs():
@@ -234,6 +328,7 @@ def all_runs():
         + context_runs()
         + benchmark_runs(labelled)
         + gene_runs()
+        + in_context_runs()
         + bench_runs()
     )
 

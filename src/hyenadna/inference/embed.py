@@ -1,7 +1,7 @@
 """Embeddings of sequences of any number and length, in constant memory.
 
-B batch, L length of a window, D width. A sequence longer than the network's `max_seq_len` is cut
-into windows side by side. No special token is added at either end: the published ones were never
+L length of a window, D width. A sequence longer than the network's window is cut into windows side
+by side. For HyenaDNA no special token is added at either end: the published ones were never
 trained there, and shift every embedding.
 """
 
@@ -9,23 +9,18 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hyenadna.data.labelled import read_fasta
 from hyenadna.errors import InputError
 from hyenadna.genome import Genome, check_intervals, read_intervals
+from hyenadna.inference.embedders import Embedder, Pooling, load_embedder
 from hyenadna.inference.vectors import Vectors, check_format, grouped, write_vectors
-from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.device import resolve_device
-from hyenadna.model.heads import pool
-from hyenadna.tokenizer import PAD, count_letters, encode
-
-Pooling = Literal["mean", "last", "none"]
+from hyenadna.tokenizer import count_letters, encode
 
 LOOKAHEAD = 16
 """Batches' worth of windows that are read ahead, so that windows of like length share one."""
@@ -34,11 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 def embed(
-    weights: Path,
+    sequences: Iterable[tuple[str, str]],
     *,
-    fasta: Path | None,
-    genome: Path | None,
-    intervals: Path | None,
+    weights: Path | None = None,
+    transformer: str | None = None,
     out: Path,
     pooling: Pooling = "mean",
     batch_tokens: int = 65_536,
@@ -47,41 +41,49 @@ def embed(
     """Write one embedding per sequence, or per nucleotide, in the order of the input.
 
     Args:
-        weights: a model, ours or released.
-        fasta: sequences, plain or gzip, with the first word of a header as id; or
-        genome: indexed FASTA, together with
-        intervals: BED of it; `contig:start-end`, zero-based, half-open, as id.
+        sequences: (id, sequence), such as `read_sequences` yields.
+        weights: HyenaDNA, ours or released; or
+        transformer: folder or hub name of a Nucleotide Transformer or DNABERT.
         out: `.parquet` with columns id, length (or position) and embedding; or `.npz` with ids,
             lengths and embeddings. All embeddings are fp32.
         pooling: mean over the sequence, that of windows being weighted by their length; the last
-            nucleotide, which sees up to `max_seq_len` before it; or none, for each nucleotide,
-            which sees its window up to there.
-        batch_tokens: tokens per forward pass, padding included; a longer window goes alone.
+            nucleotide, which sees up to a window before it; or none, for each nucleotide, which
+            sees its window up to there. Other transformers have the mean alone.
+        batch_tokens: nucleotides per forward pass, padding included; a longer window goes alone.
         device: auto, cpu, cuda or cuda:N.
 
     Raises:
         InputError: a file is missing, malformed, or not what its place asks for.
     """
     check_format(out)
-    network = HyenaDNA.from_pretrained(weights).to(resolve_device(device))
+    embedder = load_embedder(weights, transformer, device=resolve_device(device))
+    if pooling not in embedder.poolings:
+        raise InputError(
+            f"pooling {pooling!r} is for HyenaDNA, whose tokens are nucleotides and see what is "
+            f"before them; for another transformer choose {', '.join(embedder.poolings)}"
+        )
     counts = _Counts()
-    sequences = counts.follow(_read_sequences(fasta, genome, intervals))
-    vectors = embed_sequences(network, sequences, pooling=pooling, batch_tokens=batch_tokens)
-    write_vectors(out, vectors, width=network.config.d_model, per_token=pooling == "none")
+    vectors = embed_sequences(
+        embedder, counts.follow(sequences), pooling=pooling, batch_tokens=batch_tokens
+    )
+    write_vectors(out, vectors, width=embedder.width, per_token=pooling == "none")
     counts.log()
     return out
 
 
 def embed_sequences(
-    network: HyenaDNA, sequences: Iterable[tuple[str, str]], *, pooling: Pooling, batch_tokens: int
+    embedder: Embedder,
+    sequences: Iterable[tuple[str, str]],
+    *,
+    pooling: Pooling,
+    batch_tokens: int,
 ) -> Iterator[Vectors]:
     """Yield the embedding of each (id, sequence) in order, or with pooling none of each window."""
-    network.eval()
-    windows = _windows(sequences, network.config.max_seq_len, pooling)
+    windows = _windows(sequences, embedder.window, pooling)
     lookahead = batch_tokens * (1 if pooling == "none" else LOOKAHEAD)
-    total = np.zeros(network.config.d_model)
+    total = np.zeros(embedder.width)
     for group in grouped(windows, weigh=lambda window: len(window.ids), least=lookahead):
-        states = _run(network, group, pooling, batch_tokens)
+        states = _run(embedder, group, pooling, batch_tokens)
         for window, vectors in zip(group, states, strict=True):
             if pooling == "none":
                 yield Vectors(window.name, window.start, window.end, vectors)
@@ -117,7 +119,7 @@ def _windows(
 
 
 def _run(
-    network: HyenaDNA, group: Sequence[_Window], pooling: Pooling, batch_tokens: int
+    embedder: Embedder, group: Sequence[_Window], pooling: Pooling, batch_tokens: int
 ) -> list[NDArray[np.float32]]:
     """Return for each window its pooled state (1, D), or its states (L, D)."""
     states: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)] * len(group)
@@ -125,33 +127,22 @@ def _run(
     while by_length:
         size = max(1, batch_tokens // len(group[by_length[-1]].ids))
         by_length, batch = by_length[:-size], by_length[-size:]
-        found = _forward(network, [group[index].ids for index in batch], pooling)
+        found = embedder.embed_batch([group[index].ids for index in batch], pooling)
         for index, vectors in zip(batch, found, strict=True):
-            states[index] = vectors.cpu().numpy()
+            states[index] = vectors
     return states
 
 
-@torch.inference_mode()
-def _forward(
-    network: HyenaDNA, sequences: Sequence[NDArray[np.uint8]], pooling: Pooling
-) -> list[Tensor]:
-    """Return (1, D) or (L, D) of each sequence, run together as one right-padded batch."""
-    device = next(network.parameters()).device
-    lengths = [len(ids) for ids in sequences]
-    padded = np.full((len(sequences), max(lengths)), PAD, dtype=np.uint8)
-    for line, ids in zip(padded, sequences, strict=True):
-        line[: len(ids)] = ids
-    hidden = network.hidden_states(torch.from_numpy(padded).to(device)).float()  # (B, L, D)
-    if pooling == "none":
-        return [of[:length] for of, length in zip(hidden, lengths, strict=True)]
-    pooled = pool(hidden, torch.tensor(lengths, device=device), pooling)
-    return list(pooled[:, None])
-
-
-def _read_sequences(
-    fasta: Path | None, genome: Path | None, intervals: Path | None
+def read_sequences(
+    *, fasta: Path | None = None, genome: Path | None = None, intervals: Path | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yield (id, sequence) as written, soft-masking kept."""
+    """Yield (id, sequence) as written, soft-masking kept.
+
+    Args:
+        fasta: sequences, plain or gzip, with the first word of a header as id; or
+        genome: indexed FASTA, together with
+        intervals: BED of it; `contig:start-end`, zero-based, half-open, as id.
+    """
     if fasta is not None and genome is None and intervals is None:
         for record in read_fasta(fasta):
             yield record.header.split()[0], record.sequence

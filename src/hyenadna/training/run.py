@@ -55,7 +55,7 @@ class Identity:
     """What decides the result of a run."""
 
     stage: str
-    """pretrain, context, finetune, scratch, probe, baselines or biotypes."""
+    """pretrain, context, finetune, scratch, probe, paper, evaluate, baselines, biotypes, in_context."""
     seed: int
     settings: Mapping[str, Any]
     """Plain values, written to `config.yaml`."""

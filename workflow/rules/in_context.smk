@@ -1,0 +1,96 @@
+# In-context learning: a pretrained model answers with the letter of a class, behind a tuned prompt
+# or tuned itself, with or without answered examples before the question. One run for each setting.
+TUNED = {
+    "soft_prompt": ("tokens", "prompt_tokens"),
+    "few_shot": ("samples", "tuning_samples"),
+}
+
+
+def in_context_settings():
+    """Return the names of the settings that the configuration asks for."""
+    settings = config["in_context"]["settings"]
+    return [
+        f"{method}.{label}{tuned}.shots{shots}"
+        for method, (label, key) in TUNED.items()
+        for tuned in settings.get(method, {}).get(key, [])
+        for shots in settings[method]["shots"]
+    ]
+
+
+def in_context_recipe(wildcards):
+    """Return the recipe of a method."""
+    return config["in_context"]["recipe"].replace("{method}", wildcards.method)
+
+
+def in_context_options(wildcards):
+    """Return the options of `hyenadna in-context` that make a setting of a method's recipe."""
+    _, key = TUNED[wildcards.method]
+    return f"--set {key}={wildcards.tuned} --set shots={wildcards.shots}"
+
+
+def in_context_runs():
+    """Return the tables of every setting that the configuration asks for."""
+    for benchmark in config["in_context"]["benchmarks"]:
+        known(benchmark, BENCHMARKS, "in_context: benchmarks:")
+    for model in config["in_context"]["models"]:
+        known(model, config["models"], "in_context: models:")
+    return expand(
+        "results/in_context/{model}/{benchmark}/{setting}/seed{seed}/in_context.tsv",
+        model=config["in_context"]["models"],
+        benchmark=config["in_context"]["benchmarks"],
+        setting=in_context_settings(),
+        seed=config["seeds"],
+    )
+
+
+rule in_context:
+    input:
+        data=benchmark_data,
+        genomes=benchmark_genomes,
+        weights=pretrained,
+        recipe=ancient(in_context_recipe),
+    output:
+        predictions="results/in_context/{model}/{benchmark}/{method}.{label}{tuned}.shots{shots}/seed{seed}/predictions.parquet",
+        metrics="results/in_context/{model}/{benchmark}/{method}.{label}{tuned}.shots{shots}/seed{seed}/metrics.tsv",
+        run="results/in_context/{model}/{benchmark}/{method}.{label}{tuned}.shots{shots}/seed{seed}/run.json",
+        table=report(
+            "results/in_context/{model}/{benchmark}/{method}.{label}{tuned}.shots{shots}/seed{seed}/in_context.tsv",
+            caption="../report/in_context.rst",
+            category="In-context learning",
+            subcategory="{benchmark}",
+            labels={
+                "model": "{model}",
+                "method": "{method}",
+                "tuned": "{tuned} {label}",
+                "shots": "{shots}",
+                "seed": "{seed}",
+            },
+        ),
+    log:
+        "results/logs/in_context/{model}.{benchmark}.{method}.{label}{tuned}.shots{shots}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/in_context/{model}.{benchmark}.{method}.{label}{tuned}.shots{shots}.seed{seed}.tsv"
+    wildcard_constraints:
+        method="soft_prompt|few_shot",
+        label="tokens|samples",
+        tuned="[0-9]+",
+        shots="[0-9]+",
+    conda:
+        "../envs/hyenadna.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=GPU,
+        cpus_per_task=config["threads"],
+    params:
+        version=VERSION,
+        row=benchmark_row,
+        recipe=values(in_context_recipe),
+        setting=in_context_options,
+        weights=subpath(input.weights, parent=True),
+        out=subpath(output.run, parent=True),
+    shell:
+        "exec hyenadna in-context --task {wildcards.benchmark} --table config/benchmarks.tsv"
+        " --genomes results/genomes --weights {params.weights} --recipe {input.recipe}"
+        " {params.setting} --out {params.out} --seed {wildcards.seed} >> {log} 2>&1"
