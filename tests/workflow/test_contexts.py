@@ -56,6 +56,7 @@ def test_models_are_scored_on_each_genome_of_a_mixture(
         genome="both",
         models=["tiny-1k"],
         baseline_models=[],
+        benchmarks=[],
         contexts=[256],
     )
     assert found == {("tiny-1k", "demo_human"): "256", ("tiny-1k", "demo_chimp"): "256"}
@@ -64,6 +65,6 @@ def test_models_are_scored_on_each_genome_of_a_mixture(
 def test_baseline_models_are_scored_by_context_and_no_more(
     snakemake: Snakemake, unchanged_checkout: Path
 ) -> None:
-    dry = snakemake(unchanged_checkout, "-n")
+    dry = snakemake(unchanged_checkout, "-n", "--config", "scratch_models=[]")
     made = set(re.findall(r"output: results/(\w+)/transformer-1k/", dry.stdout))
     assert made == {"pretrain", "context"}

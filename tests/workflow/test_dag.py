@@ -44,16 +44,22 @@ def test_full_run_downloads_what_it_needs_and_nothing_of_the_demo(
     dry_runs: dict[str, str],
 ) -> None:
     planned = jobs(dry_runs["config"])
-    assert planned["download_genome"] == 2
+    assert planned["download_genome"] == 5
     assert planned["report"] == 1
-    assert "demo_human" not in dry_runs["config"]
+    assert "genomes/demo_human/" not in dry_runs["config"]
 
 
 def test_demo_runs_what_demo_yaml_lists_and_no_more(dry_runs: dict[str, str]) -> None:
     labelled = [name for name in DEMO_CONFIG["benchmarks"] if name != "demo_biotypes"]
     planned = jobs(dry_runs["demo"])
     assert planned["pretrain"] == len([*DEMO_CONFIG["models"], *DEMO_CONFIG["baseline_models"]])
-    assert planned["finetune"] == len(labelled) * len(DEMO_CONFIG["seeds"]) * 3
+    points = len(
+        yaml.safe_load((ROOT / DEMO_CONFIG["paper_grid"]).read_text())["nucleotide_transformer"][
+            "learning_rate"
+        ]
+    )
+    assert planned["finetune"] == len(labelled) * len(DEMO_CONFIG["seeds"]) * 3 + points
+    assert planned["in_context"] == 4 * len(DEMO_CONFIG["seeds"])
     assert planned["map_biotypes"] == 1
     assert planned["baselines"] == len(labelled)
     assert not [rule for rule in planned if rule.startswith("download")]
@@ -86,7 +92,7 @@ def test_every_command_of_a_rule_is_one_that_the_cli_accepts(dry_runs: dict[str,
         used.add(name)
     assert used == {
         "genome", "tokenize", "pretrain", "finetune", "baselines", "biotypes", "report",
-        "perplexity",
+        "perplexity", "in-context",
         "bench long-conv", "bench attention", "bench model",
     }  # fmt: skip
 
@@ -182,3 +188,43 @@ def test_target_of_a_family_that_is_not_configured_fails(
 def test_slurm_profile_dry_runs(snakemake: Snakemake, unchanged_checkout: Path) -> None:
     dry = snakemake(unchanged_checkout, "--profile", "slurm", "--cores", "all", "-n")
     assert dry.returncode == 0, dry.stdout
+
+
+def test_models_run_the_benchmarks_that_fit_their_context(dry_runs: dict[str, str]) -> None:
+    made = set(
+        re.findall(r"output: results/(\w+)/(\S+)/mouse_enhancers_ensembl/", dry_runs["config"])
+    )
+    assert made == {
+        (stage, "tiny-16k-d128") for stage in ("finetune", "scratch", "probe", "paper")
+    } | {("scratch", "cnn")}
+
+
+def test_a_benchmark_that_no_model_takes_is_refused(
+    snakemake: Snakemake, unchanged_checkout: Path
+) -> None:
+    dry = snakemake(unchanged_checkout, "-n", "--config", "models=[tiny-1k]")
+    assert dry.returncode == 1
+    assert "items have 4776 nucleotides, more than any of the models takes: tiny-1k" in dry.stdout
+
+
+def test_every_point_of_the_grid_is_a_run_that_selects_on_test(dry_runs: dict[str, str]) -> None:
+    commands = [
+        line
+        for line in dry_runs["demo"].splitlines()
+        if "results/paper/" in line and "exec" in line
+    ]
+    assert len(commands) == 2
+    assert all("--set select_on=test --set learning_rate=" in command for command in commands)
+
+
+def test_models_of_others_embed_the_same_genes(
+    snakemake: Snakemake, unchanged_checkout: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    others = tmp_path / "others.yaml"
+    others.write_text(f"embedding_models: {{dnabert: {tmp_path}, nt: owner/name}}\n")
+    dry = snakemake(unchanged_checkout, "-n", *DEMO, str(others), "--", "biotypes")
+    assert dry.returncode == 0, dry.stdout
+    for name, source in {"dnabert": tmp_path, "nt": "owner/name"}.items():
+        out = f"results/biotypes/{name}/demo_biotypes/seed0"
+        assert re.search(rf"hyenadna biotypes .* --transformer {source} .*--out {out} ", dry.stdout)

@@ -18,11 +18,13 @@ CONFIG = """\
 genome: demo_human
 models: [tiny-1k]
 baseline_models: []
+scratch_models: []
 pretraining: config/training/demo.yaml
 pretraining_seed: 0
 contexts: []
 benchmarks: [demo_promoters, demo_coding_vs_intergenic]
 finetuning: config/finetuning/demo.yaml
+paper_grid: ""
 stages: [finetune]
 seeds: [0]
 threads: 1

@@ -254,7 +254,8 @@ def runs_on(benchmark):
     if not models:
         raise WorkflowError(
             f"config/benchmarks.tsv: {benchmark}: items have {BENCHMARKS[benchmark]['length']} "
-            f"nucleotides, more than any of the models takes: {', '.join(config['models'])}"
+            f"nucleotides, more than any of the models takes: {', '.join(config['models'])}; "
+            "add one of longer context, or leave the benchmark out"
         )
     seeds = [f"seed{seed}" for seed in config["seeds"]]
     points = range(len(grid_points(BENCHMARKS[benchmark]["family"])))

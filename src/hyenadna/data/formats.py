@@ -89,12 +89,15 @@ def _read_delimited(path: Path) -> Iterator[Part]:
     first = next(lines, (1, ""))[1].removeprefix("\ufeff")  # Excel begins UTF-8 with a mark
     if not first:
         raise InputError(f"{path}: empty; its first line must name the columns")
-    csv.field_size_limit(_LONGEST_FIELD)
-    separator = max(",\t;", key=first.count)
-    texts = chain([first], (text for _, text in lines))
-    reader = csv.reader(texts, delimiter=separator, strict=True)
-    header = next(reader)
-    yield from _parts(path, header, _rows(reader, len(header), path))
+    before = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        separator = max(",\t;", key=first.count)
+        texts = chain([first], (text for _, text in lines))
+        reader = csv.reader(texts, delimiter=separator, strict=True)
+        header = next(reader)
+        yield from _parts(path, header, _rows(reader, len(header), path))
+    finally:
+        csv.field_size_limit(before)  # of the whole process
 
 
 def _rows(reader: Any, width: int, path: Path) -> Iterator[tuple[int, list[str]]]:

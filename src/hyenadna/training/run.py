@@ -55,7 +55,7 @@ class Identity:
     """What decides the result of a run."""
 
     stage: str
-    """pretrain, context, finetune, scratch, probe, paper, evaluate, baselines, biotypes, in_context."""
+    """What was done: pretrain, context, finetune, scratch, probe, paper, baselines and so on."""
     seed: int
     settings: Mapping[str, Any]
     """Plain values, written to `config.yaml`."""
