@@ -41,7 +41,7 @@ tokenize) touch "$3/tokens.u8" "$3/soft_mask.u1" "$3/index.json" ;;
 report) touch "$out" && mkdir results/figures && touch results/figures/curves.svg ;;
 bench) cd "$out" && touch measurements.tsv run.json ;;
 *) cd "$out" && touch config.yaml config.json model.safetensors metrics.tsv run.json \\
-    predictions.parquet ;;
+    predictions.parquet leaks.tsv ;;
 esac
 """
 PROMOTERS = "results/finetune/tiny-1k/demo_promoters/seed0"

@@ -7,6 +7,8 @@ rule baselines:
         genomes=benchmark_genomes,
     output:
         run="results/baselines/{benchmark}/run.json",
+        leaks="results/baselines/{benchmark}/leaks.tsv",
+        predictions="results/baselines/{benchmark}/predictions.parquet",
         metrics=report(
             "results/baselines/{benchmark}/metrics.tsv",
             caption="../report/baselines.rst",

@@ -1,46 +1,5 @@
 # In-context learning: a pretrained model answers with the letter of a class, behind a tuned prompt
 # or tuned itself, with or without answered examples before the question. One run for each setting.
-TUNED = {
-    "soft_prompt": ("tokens", "prompt_tokens"),
-    "few_shot": ("samples", "tuning_samples"),
-}
-
-
-def in_context_settings():
-    """Return the names of the settings that the configuration asks for."""
-    settings = config["in_context"]["settings"]
-    return [
-        f"{method}.{label}{tuned}.shots{shots}"
-        for method, (label, key) in TUNED.items()
-        for tuned in settings.get(method, {}).get(key, [])
-        for shots in settings[method]["shots"]
-    ]
-
-
-def in_context_recipe(wildcards):
-    """Return the recipe of a method."""
-    return config["in_context"]["recipe"].replace("{method}", wildcards.method)
-
-
-def in_context_options(wildcards):
-    """Return the options of `hyenadna in-context` that make a setting of a method's recipe."""
-    _, key = TUNED[wildcards.method]
-    return f"--set {key}={wildcards.tuned} --set shots={wildcards.shots}"
-
-
-def in_context_runs():
-    """Return the tables of every setting that the configuration asks for."""
-    for benchmark in config["in_context"]["benchmarks"]:
-        known(benchmark, BENCHMARKS, "in_context: benchmarks:")
-    for model in config["in_context"]["models"]:
-        known(model, config["models"], "in_context: models:")
-    return expand(
-        "results/in_context/{model}/{benchmark}/{setting}/seed{seed}/in_context.tsv",
-        model=config["in_context"]["models"],
-        benchmark=config["in_context"]["benchmarks"],
-        setting=in_context_settings(),
-        seed=config["seeds"],
-    )
 
 
 rule in_context:

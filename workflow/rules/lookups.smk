@@ -1,11 +1,9 @@
-# What a job reads, and what a target asks for, by the tables and the configuration.
-LABELLED = (
-    "genomic_benchmarks",
-    "nucleotide_transformer",
-    "chromatin_profile",
-    "species",
-    "table",
-)
+# What a job reads and is told, by the tables and the configuration.
+# What the settings of in-context learning are called in paths: of each method, what is tuned.
+TUNED = {
+    "soft_prompt": ("tokens", "prompt_tokens"),
+    "few_shot": ("samples", "tuning_samples"),
+}
 INTERVAL_TABLES = "resources/benchmarks/genomic_benchmarks"
 
 
@@ -189,21 +187,6 @@ def values(path_of):
     return read
 
 
-def pretrained_models():
-    """Return the models to pretrain, those that only serve as baselines among them."""
-    return config["models"] + config["baseline_models"]
-
-
-def pretraining_runs():
-    """Return the metrics of every pretraining."""
-    return expand(
-        "results/pretrain/{model}/{genome}/seed{seed}/metrics.tsv",
-        model=pretrained_models(),
-        genome=config["genome"],
-        seed=config["pretraining_seed"],
-    )
-
-
 def context_of(model):
     """Return the most tokens that a network takes; the CNN is made to measure."""
     with open(f"config/models/{model}.yaml") as file:
@@ -220,73 +203,6 @@ def context_options(wildcards):
     return "--contexts " + ",".join(map(str, contexts_of(wildcards.model)))
 
 
-def context_runs():
-    """Return the metrics by context of the pretrained models, on each genome that they have read."""
-    return expand(
-        "results/context/{model}/{genome}/seed{seed}/metrics.tsv",
-        model=[model for model in pretrained_models() if contexts_of(model)],
-        genome=weights_of(config["genome"]),
-        seed=config["pretraining_seed"],
-    )
-
-
-def benchmarks_of(family):
-    """Return the benchmarks of a family that the configuration asks for."""
-    return [
-        name for name in config["benchmarks"] if BENCHMARKS[name]["family"] == family
-    ]
-
-
-def fitting(models, benchmark):
-    """Return the models that take the longest items of a benchmark."""
-    length = int(BENCHMARKS[benchmark]["length"] or 0)
-    return [model for model in models if context_of(model) >= length]
-
-
-def benchmark_runs(benchmarks):
-    """Return the metrics of every run and of the baselines on some benchmarks."""
-    return [path for benchmark in benchmarks for path in runs_on(benchmark)]
-
-
-def runs_on(benchmark):
-    """Return the metrics of every run and of the baselines on a benchmark."""
-    models = fitting(config["models"], benchmark)
-    if not models:
-        raise WorkflowError(
-            f"config/benchmarks.tsv: {benchmark}: items have {BENCHMARKS[benchmark]['length']} "
-            f"nucleotides, more than any of the models takes: {', '.join(config['models'])}; "
-            "add one of longer context, or leave the benchmark out"
-        )
-    seeds = [f"seed{seed}" for seed in config["seeds"]]
-    points = range(len(grid_points(BENCHMARKS[benchmark]["family"])))
-    stages = [
-        (config["stages"], models, seeds),
-        ("scratch", fitting(config["scratch_models"], benchmark), seeds),
-        ("paper", models, [f"point{point}" for point in points]),
-    ]
-    return [f"results/baselines/{benchmark}/metrics.tsv"] + [
-        path
-        for stage, model, run in stages
-        for path in expand(
-            "results/{stage}/{model}/{benchmark}/{run}/metrics.tsv",
-            stage=stage,
-            model=model,
-            benchmark=benchmark,
-            run=run,
-        )
-    ]
-
-
-def gene_runs():
-    """Return the metrics of every map of genes by biotype; its spread is that over folds."""
-    return expand(
-        "results/biotypes/{model}/{benchmark}/seed{seed}/metrics.tsv",
-        model=config["models"] + list(OTHER_MODELS),
-        benchmark=benchmarks_of("biotypes"),
-        seed=config["seeds"][0],
-    )
-
-
 def other_weights(wildcards):
     """Return the files of a model of others, or nothing where the hub has them."""
     folder = Path(OTHER_MODELS[wildcards.model])
@@ -300,13 +216,15 @@ def embedding_options(wildcards):
     return f"--weights {Path(pretrained(wildcards)).parent}"
 
 
-def bench_runs():
-    """Return what operations were measured to cost by length."""
-    lengths = config["bench"]["lengths"]
-    return expand(
-        "results/bench/{operation}/measurements.tsv",
-        operation=[operation for operation in lengths if lengths[operation]],
-    )
+def in_context_recipe(wildcards):
+    """Return the recipe of a method."""
+    return config["in_context"]["recipe"].replace("{method}", wildcards.method)
+
+
+def in_context_options(wildcards):
+    """Return the options of `hyenadna in-context` that make a setting of a method's recipe."""
+    _, key = TUNED[wildcards.method]
+    return f"--set {key}={wildcards.tuned} --set shots={wildcards.shots}"
 
 
 def bench_options(operation):
@@ -319,30 +237,3 @@ def bench_options(operation):
         f"{'' if operation == 'model' else shape}"
         f" --lengths {lengths} --repeats {bench['repeats']}"
     )
-
-
-def all_runs():
-    """Return the metrics of all that the configuration asks for."""
-    labelled = [name for family in LABELLED for name in benchmarks_of(family)]
-    return (
-        pretraining_runs()
-        + context_runs()
-        + benchmark_runs(labelled)
-        + gene_runs()
-        + in_context_runs()
-        + bench_runs()
-    )
-
-
-def target(family):
-    """Return the input function of a family's target; asking for what is not configured fails."""
-
-    def runs(wildcards):
-        names = benchmarks_of(family)
-        if not names:
-            raise WorkflowError(
-                f"the configuration lists no benchmark of the family {family}"
-            )
-        return gene_runs() if family == "biotypes" else benchmark_runs(names)
-
-    return runs
