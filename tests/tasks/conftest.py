@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from small_files import Genomes, random_sequence, write_genome, write_table
 
+from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
 from hyenadna.tasks.base import Benchmark
 from hyenadna.training.recipe import FinetuneRecipe
@@ -79,6 +81,15 @@ def chromatin_benchmark(genomes: Genomes, tmp_path_factory: pytest.TempPathFacto
 def tiny_model() -> ModelConfig:
     """A network of a few thousand weights."""
     return ModelConfig(d_model=16, n_layer=1, d_inner=32, max_seq_len=64, filter_order=8)
+
+
+@pytest.fixture(scope="session")
+def pretrained(tiny_model, tmp_path_factory) -> Path:
+    """A network of random weights, saved as a pretrained one would be."""
+    torch.manual_seed(1)
+    directory = tmp_path_factory.mktemp("pretrained")
+    HyenaDNA(tiny_model).save_pretrained(directory)
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -13,21 +13,11 @@ from small_files import write_table
 
 from hyenadna.errors import InputError, Interrupted
 from hyenadna.files import read_json
-from hyenadna.model.backbone import HyenaDNA
 from hyenadna.tasks import finetune
 from hyenadna.tasks import splits as splits_module
 from hyenadna.tasks.metrics import score
 from hyenadna.tasks.splits import load
 from hyenadna.training import loop
-
-
-@pytest.fixture(scope="module")
-def pretrained(tiny_model, tmp_path_factory) -> Path:
-    """A network of random weights, saved as a pretrained one would be."""
-    torch.manual_seed(1)
-    directory = tmp_path_factory.mktemp("pretrained")
-    HyenaDNA(tiny_model).save_pretrained(directory)
-    return directory
 
 
 @pytest.fixture(scope="module")

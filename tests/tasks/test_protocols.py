@@ -10,18 +10,9 @@ from small_files import write_table
 
 from hyenadna.errors import InputError
 from hyenadna.files import read_json
-from hyenadna.model.backbone import HyenaDNA
 from hyenadna.tasks import finetune
 from hyenadna.tasks.metrics import score
 from hyenadna.tasks.splits import load, load_splits
-
-
-@pytest.fixture(scope="module")
-def pretrained(tiny_model, tmp_path_factory) -> Path:
-    torch.manual_seed(1)
-    directory = tmp_path_factory.mktemp("pretrained")
-    HyenaDNA(tiny_model).save_pretrained(directory)
-    return directory
 
 
 @pytest.fixture

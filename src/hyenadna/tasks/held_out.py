@@ -3,14 +3,11 @@
 N items. What repeats (on either strand) or overlaps in a genome makes a group, which stays whole.
 """
 
-from hashlib import blake2b
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna.data.labelled import Regions, Sequences
-from hyenadna.genome import reverse_complement
-from hyenadna.tasks.leaks import on_one_axis
+from hyenadna.tasks.leaks import digest, on_one_axis
 
 TEST_FRACTION = 0.1
 
@@ -47,7 +44,7 @@ def _groups(sequences: Sequences) -> NDArray[np.int64]:
     numbers: dict[bytes, int] = {}
     same = np.array(
         [
-            numbers.setdefault(_identity(sequences[row]), len(numbers))
+            numbers.setdefault(digest(sequences[row], size=16), len(numbers))
             for row in range(len(sequences))
         ],
         dtype=np.int64,
@@ -65,11 +62,6 @@ def _groups(sequences: Sequences) -> NDArray[np.int64]:
     _, component = connected_components(joined, directed=False)
     groups: NDArray[np.int64] = component[stretches].astype(np.int64)
     return groups
-
-
-def _identity(sequence: str) -> bytes:
-    """Return what a sequence shares with its reverse complement alone."""
-    return blake2b(min(sequence, reverse_complement(sequence)).encode(), digest_size=16).digest()
 
 
 def _stretches(regions: Regions) -> NDArray[np.int64]:

@@ -134,8 +134,13 @@ def _hashes(items: LabelledSet, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
 
     def digests() -> Iterator[int]:
         for row in rows:
-            sequence = items.sequences[int(row)].upper()
-            strand = min(sequence, reverse_complement(sequence))
-            yield int.from_bytes(blake2b(strand.encode(), digest_size=8).digest(), "little")
+            yield int.from_bytes(digest(items.sequences[int(row)], size=8), "little")
 
     return np.fromiter(digests(), dtype=np.uint64, count=len(rows))
+
+
+def digest(sequence: str, *, size: int) -> bytes:
+    """Return `size` bytes that are the same for both strands of a sequence, in either case."""
+    upper = sequence.upper()
+    strand = min(upper, reverse_complement(upper))
+    return blake2b(strand.encode(), digest_size=size).digest()
