@@ -75,3 +75,26 @@ rule download_genes:
         "curl --fail --location --retry 3 --output {output}.part "
         "{params.url}/{params.path} 2> {log} && "
         "mv {output}.part {output}"
+
+
+rule download_chain:
+    output:
+        ensure("resources/chains/{chain}.over.chain.gz", non_empty=True),
+    log:
+        "results/logs/download_chain/{chain}.log",
+    benchmark:
+        "results/benchmarks/download_chain/{chain}.tsv"
+    retries: 3
+    localrule: True
+    conda:
+        "../envs/download.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=30,
+    params:
+        url="https://hgdownload.soe.ucsc.edu/goldenPath/hg19/liftOver",
+    shell:
+        "curl --fail --location --retry 3 --output {output}.part "
+        "{params.url}/{wildcards.chain}.over.chain.gz 2> {log} && "
+        "mv {output}.part {output}"

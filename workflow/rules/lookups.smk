@@ -65,6 +65,8 @@ def benchmark_data(wildcards):
         )
     if row["family"] == "biotypes":
         return str(data)
+    if row["family"] == "chromatin_profile" and tables_to_make(row):
+        return tables_to_make(row)
     files = sorted(str(path) for path in data.rglob("[!.]*") if path.is_file())
     if row["data"] and not files:
         raise WorkflowError(
@@ -72,6 +74,30 @@ def benchmark_data(wildcards):
             "config/README.md says what belongs there"
         )
     return files if row["data"] else []
+
+
+def tables_to_make(row):
+    """Return the tables of a chromatin profile that are made of peaks, or lifted from hg19."""
+    data = Path(row["data"])
+    if (data / "peaks.tsv").is_file():
+        splits = ["train", "val", "test"]
+    elif row["genomes"] == "hg38" and not any(data.glob("*_hg38_coords_targets.csv*")):
+        lifted = data.glob("*_hg19_coords_targets.csv.gz")
+        splits = sorted(path.name.partition("_")[0] for path in lifted)
+    else:
+        splits = []
+    name = f"{data}/{{split}}_{row['genomes']}_coords_targets.csv.gz"
+    return expand(name, split=splits)
+
+
+def peak_files(wildcards):
+    """Return the files of peaks that lie beside the list of a benchmark's targets."""
+    folder = Path("resources/benchmarks", wildcards.folder)
+    return sorted(
+        str(path)
+        for pattern in ("*.narrowPeak*", "*.bed.gz")
+        for path in folder.glob(pattern)
+    )
 
 
 def benchmark_genomes(wildcards):
