@@ -51,7 +51,7 @@ class Regression:
         course = Course(self.batches, self.loss, self.validate, **options)
         identity = Identity(stage="finetune", seed=3, settings={}, data={})
         with Run(self.out, identity, device=torch.device("cpu")) as run:
-            plan = Plan.of_examples(STEPS)
+            plan = Plan.of_examples(STEPS, batch_size=1)
             return fit(self.model, recipe, course, plan=plan, run=run, seed=seed)
 
     def weights(self):

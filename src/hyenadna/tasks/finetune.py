@@ -197,7 +197,7 @@ def _train(
         select=benchmark.metric,
         patience=recipe.patience,
     )
-    plan = Plan.of_examples(recipe.epochs * per_epoch)
+    plan = Plan.of_examples(recipe.epochs * per_epoch, batch_size=recipe.batch_size)
     step = fit(trainee.network, recipe, course, plan=plan, run=run, seed=seed)
     leaked = _test(trainee, splits, run, step)
     classifier.save_pretrained(run.staging)

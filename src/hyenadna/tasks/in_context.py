@@ -182,7 +182,7 @@ class _Experiment:
             select=SELECT,
             patience=self.recipe.patience,
         )
-        plan = Plan.of_examples(self.recipe.epochs * per_epoch)
+        plan = Plan.of_examples(self.recipe.epochs * per_epoch, batch_size=self.recipe.batch_size)
         return fit(self._tuned, self.recipe, course, plan=plan, run=self.run, seed=self.seed)
 
     def _loss(self, tuned: nn.Module, batch: Batch) -> tuple[Tensor, int]:

@@ -37,9 +37,12 @@ class Plan:
     stages: tuple[Stage, ...]
 
     @classmethod
-    def of_examples(cls, steps: int) -> "Plan":
-        """Return a plan in which every step counts alike, whatever is in its batch."""
-        return cls((Stage(first_step=0, steps=steps, length=1, batch_size=1, forward_size=1),))
+    def of_examples(cls, steps: int, *, batch_size: int) -> "Plan":
+        """Return a plan in which every step counts alike, as so many examples of any length."""
+        stage = Stage(
+            first_step=0, steps=steps, length=1, batch_size=batch_size, forward_size=batch_size
+        )
+        return cls((stage,))
 
     @classmethod
     def of_tokens(cls, recipe: PretrainRecipe) -> "Plan":
