@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from hyenadna.files import read_json
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -95,3 +98,58 @@ def test_a_genome_is_split_by_contigs_then_read_as_intervals(tmp_path):
     done = run("intervals", str(tokens), str(bed), "--valid", "chr2")
     assert done.returncode == 1
     assert "no contig 'chr2'" in done.stderr
+
+
+@pytest.fixture
+def sequences(tmp_path):
+    """A CSV of two classes that differ in composition, and a recipe for a few steps."""
+    rng = np.random.default_rng(0)
+    rows = [
+        ("".join(rng.choice(list(letters), 40)), name)
+        for name, letters in {"rich": "CCGGAT", "poor": "AATTCG"}.items()
+        for _ in range(40)
+    ]
+    data = tmp_path / "mine.csv"
+    data.write_text("".join(f"{row},{label}\n" for row, label in [("sequence", "label"), *rows]))
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("epochs: 1\nbatch_size: 16\ncheckpoint_every: 100\n")
+    model = tmp_path / "model.yaml"
+    model.write_text("d_model: 8\nn_layer: 1\nd_inner: 16\nmax_seq_len: 64\nfilter_order: 8\n")
+    return data
+
+
+def test_a_file_of_ones_own_is_fitted_and_what_was_inferred_is_said(sequences, tmp_path):
+    out = tmp_path / "run"
+    shape = ("--model", str(tmp_path / "model.yaml"), "--recipe", str(tmp_path / "recipe.yaml"))
+    done = run("finetune", "--train", str(sequences), *shape, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    said = "mine.csv: 80 sequences of 40 bp, single-label with 2 classes (poor 40, rich 40)"
+    assert said in done.stderr
+    assert read_json(out / "run.json")["counts"] == {"train": 64, "valid": 8, "test": 8}
+    again = run("baselines", "--train", str(sequences), "--out", str(tmp_path / "baselines"))
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "baselines" / "leaks.tsv").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ([], "either --task (a row of the table) or --train (your data)"),
+        (["--task", "a", "--train", "b.csv"], "either --task"),
+        (["--task", "a", "--kind", "single"], "go with --train"),
+    ],
+)
+def test_a_row_or_a_file_is_fitted_not_both(tmp_path, given, complaint):
+    done = run("finetune", *given, "--recipe", "r", "--model", "m", "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert complaint in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_windows_are_lifted_to_another_assembly(tmp_path):
+    (tmp_path / "a.chain").write_text("chain 9 chr1 900 + 0 500 chr1 800 + 100 600 1\n500\n\n")
+    table = tmp_path / "train_hg19_coords_targets.csv"
+    table.write_text("Chr_No,Start,End,y_a\n0,10,20,1\n0,490,510,0\n")
+    out = tmp_path / "train_hg38_coords_targets.csv"
+    done = run("lift", str(table), str(out), "--chain", str(tmp_path / "a.chain"))
+    assert done.returncode == 0, done.stderr
+    assert out.read_text() == "Chr_No,Start,End,y_a\n0,110,120,1\n"
