@@ -110,6 +110,15 @@ def test_each_protocol_has_a_table_with_our_scores_in_columns_of_their_own(tmp_p
     assert "../published/genomic_benchmarks.tsv" in page.source
 
 
+def test_embeddings_of_genes_stand_beside_published_ones(tmp_path, tree):
+    directory = tmp_path / "results/biotypes/m/gencode_biotypes/seed0"
+    tree.run(directory, [(0, "test", "embedding.f1_weighted", 0.5)], metric="f1_weighted")
+    page = page_beside(tmp_path, SHIPPED)
+    (row,) = [row for row in page.rows if row[:2] == ["gencode_biotypes", "f1_weighted"]]
+    assert row[2].startswith("0.500")
+    assert "0.720" in row
+
+
 def test_families_that_were_not_run_are_left_out(tmp_path, tree):
     directory = tmp_path / "results/finetune/m/other/seed0"
     tree.run(directory, [(1, "test", "accuracy", 0.8)], metric="accuracy")

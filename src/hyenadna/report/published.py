@@ -8,6 +8,7 @@ from hyenadna.report import formats
 from hyenadna.report.cells import Cell, Column, Table, number, spread, texts
 from hyenadna.report.literature import GridValue, Published, PublishedScore
 from hyenadna.report.paper_protocol import Selected
+from hyenadna.report.results import Run
 from hyenadna.report.scores import Score, Spread
 from hyenadna.report.tree import Tree
 from hyenadna.report.tree import number as parse
@@ -63,13 +64,16 @@ def _scores(tree: Tree, path: Path) -> Iterator[PublishedScore]:
             tree.note(path, f"line {line}: {value!r} is no number")
 
 
-def tables(of: Published, scores: list[Score], selected: list[Selected]) -> list[Table]:
-    """Show each protocol of each family that we have a score in."""
+def tables(
+    of: Published, scores: list[Score], selected: list[Selected], genes: list[Run]
+) -> list[Table]:
+    """Show each protocol of each family that we have a score in; `genes` are runs on biotypes."""
     known = {score.benchmark for score in scores} | {best.benchmark for best in selected}
+    known |= {run.subject for run in genes}
     families = dict.fromkeys(row.family for row in of.scores if row.benchmark in known)
     protocols = dict.fromkeys((row.family, row.protocol) for row in of.scores)
     return [
-        _table(of, *protocol, _ours(scores, selected if protocol[1] == "paper" else []))
+        _table(of, *protocol, _ours(scores, selected if protocol[1] == "paper" else [], genes))
         for protocol in protocols
         if protocol[0] in families
     ]
@@ -94,8 +98,8 @@ def grids(of: Published, tables_shown: list[Table]) -> list[Table]:
     ]
 
 
-def _ours(scores: list[Score], selected: list[Selected]) -> list[Ours]:
-    """Return a column for each model of ours, and one for each by the paper's protocol."""
+def _ours(scores: list[Score], selected: list[Selected], genes: list[Run]) -> list[Ours]:
+    """Return a column for each model of ours, one by the paper's protocol, one by embeddings."""
 
     def honest(model: str) -> Callable[[str, str], Spread]:
         by_name = {score.benchmark: score for score in scores if score.model == model}
@@ -120,10 +124,19 @@ def _ours(scores: list[Score], selected: list[Selected]) -> list[Ours]:
 
         return measured
 
+    def embedded(run: Run) -> Callable[[str, str], Spread]:
+        def measured(benchmark: str, metric: str) -> Spread:
+            name = f"embedding.{metric}"
+            there = run.subject == benchmark and name in run.metrics.names("test")
+            return Spread.of([run.metrics.last("test", name)] if there else ())
+
+        return measured
+
     models = dict.fromkeys(score.model for score in scores if score.model)
     columns = [(f"Ours: {model}, fine-tuned", honest(model)) for model in models]
     rivals = dict.fromkeys(of.model for of in selected)
-    return columns + [(f"Ours: {model}, selected on test", best(model)) for model in rivals]
+    columns += [(f"Ours: {model}, selected on test", best(model)) for model in rivals]
+    return columns + [(f"Ours: {run.model}, embedding", embedded(run)) for run in genes]
 
 
 def _table(of: Published, family: str, protocol: str, ours: list[Ours]) -> Table:

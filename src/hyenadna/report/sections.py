@@ -96,7 +96,7 @@ def _behind(figures: list[Figure]) -> Section:
 def _published(results: Results, scores: list[Score]) -> Iterator[Section]:
     selected = paper_protocol.selected(results)
     shown = [paper_protocol.table(selected, scores)] if selected else []
-    literature = published.tables(results.published, scores, selected)
+    literature = published.tables(results.published, scores, selected, results.of("biotypes"))
     if shown or literature:
         yield Section(
             name="published",
