@@ -171,7 +171,8 @@ def _train(
         select_on=recipe.select_on,
     )
     if recipe.shuffle_labels:
-        splits["train"] = _shuffled(splits["train"], seed)
+        # Validation too, or it would select what happens to fit.
+        splits |= {name: _shuffled(splits[name], seed) for name in ("train", "valid")}
     train = splits["train"]
     config = network.config if isinstance(network, HyenaDNA) else network
     longest, cropped = settle_length(splits, recipe, config)

@@ -180,7 +180,7 @@ class FinetuneRecipe(Recipe):
     max_length: PositiveInt | None = None
     """Longest sequence used, in nucleotides, cut around its centre; if not given, the network's."""
     shuffle_labels: bool = False
-    """Control: the labels of the training examples are permuted, so that nothing can be learnt."""
+    """Control: labels are permuted in training and validation, so that nothing can be learnt."""
 
     @model_validator(mode="after")
     def _warms_up_within_its_epochs(self) -> Self:
@@ -191,6 +191,12 @@ class FinetuneRecipe(Recipe):
             raise ValueError(
                 f"length_warmup: its stages leave none of {self.epochs} epochs for whole examples"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _shuffles_no_test_labels(self) -> Self:
+        if self.shuffle_labels and self.select_on == "test":
+            raise ValueError("shuffle_labels needs select_on valid: test labels are never permuted")
         return self
 
     @model_validator(mode="after")
