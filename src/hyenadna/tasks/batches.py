@@ -3,7 +3,8 @@
 N items, B batch, L length, D width, C classes or targets.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,12 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hyenadna.data.labelled import LabelledSet
+from hyenadna.errors import InputError
+from hyenadna.model.config import ModelConfig
 from hyenadna.model.heads import SequenceClassifier, pool
+from hyenadna.model.networks import NetworkConfig
+from hyenadna.tasks.base import Split
 from hyenadna.tokenizer import PAD, encode, reverse_complement_ids
 from hyenadna.training.precision import Precision
 from hyenadna.training.recipe import FinetuneRecipe
 
 Batch = tuple[Tensor, ...]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,39 @@ class _Pooled(nn.Module):
     def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
         """Map ids (B, L) and lengths (B,) to pooled states (B, D)."""
         return pool(self.network.model.hidden_states(input_ids), lengths, self.network.pooling)
+
+
+def settle_length(
+    splits: Mapping[Split, LabelledSet], recipe: FinetuneRecipe, config: NetworkConfig
+) -> tuple[int, dict[Split, int]]:
+    """Return the longest input in tokens, and how many items of each split are cut to it.
+
+    Nothing is cut unless the recipe says how long an input may be.
+    """
+    present = max(int(items.lengths.max()) for items in splits.values())
+    field = "max_seq_len" if isinstance(config, ModelConfig) else "length"
+    limit = getattr(config, field) or present
+    longest = recipe.max_length or limit
+    if longest > limit:
+        raise InputError(
+            f"max_length {longest} of the recipe is {longest - limit} more than {field} {limit} "
+            "of the model; lower it, or choose a model with longer context"
+        )
+    cropped = {split: int((items.lengths > longest).sum()) for split, items in splits.items()}
+    for split, items in splits.items():
+        if not cropped[split]:
+            continue
+        if recipe.max_length is None:
+            row = int(items.lengths.argmax())
+            raise InputError(
+                f"{split} item {items.ids[row]} has {items.lengths[row]} nucleotides, "
+                f"{items.lengths[row] - limit} more than {field} {limit} of the model, and "
+                f"{cropped[split]} of {len(items)} items are too long; choose a model with longer "
+                f"context, or set max_length in the recipe to keep the middle of each"
+            )
+        message = "%s: %d of %d items cut to their middle %d nucleotides"
+        _log.info(message, split, cropped[split], len(items), longest)
+    return min(longest, present), cropped
 
 
 def steps_per_epoch(source: Source, recipe: FinetuneRecipe) -> int:

@@ -8,16 +8,13 @@ from pathlib import Path
 import yaml
 
 from hyenadna.errors import InputError
-from hyenadna.files import atomic_write
 from hyenadna.model.device import resolve_device
 from hyenadna.model.heads import SequenceClassifier
 from hyenadna.model.networks import Classifier, load_classifier
 from hyenadna.settings import parse
 from hyenadna.tasks.base import Benchmark, Split
-from hyenadna.tasks.batches import Examples, strand_outputs
-from hyenadna.tasks.details import write_details
-from hyenadna.tasks.finetune import log_scores, predicted, settle_length
-from hyenadna.tasks.predictions import prediction_table
+from hyenadna.tasks.batches import Examples, settle_length, strand_outputs
+from hyenadna.tasks.outcome import log_scores, predicted, write_outcome
 from hyenadna.tasks.splits import check_metric, checksums, load, weight_checksums
 from hyenadna.training.precision import Precision
 from hyenadna.training.recipe import FinetuneRecipe
@@ -92,9 +89,7 @@ def _evaluate(
     )
     scores = predicted(outputs, items.kind)
     log_scores(run, 0, split, items, scores)
-    with atomic_write(run.staging / "predictions.parquet") as part:
-        prediction_table(items, scores).to_parquet(part, index=False)
-    write_details(run.staging, items, scores)
+    write_outcome(run, items, scores)
     run.publish(
         metric=benchmark.metric,
         kind=items.kind,

@@ -3,41 +3,38 @@
 N items, B batch, C classes or targets.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hyenadna.data.labelled import Kind, LabelledSet
+from hyenadna.data.labelled import LabelledSet
 from hyenadna.errors import InputError
-from hyenadna.files import atomic_write
 from hyenadna.model import checkpoint
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.device import resolve_device
-from hyenadna.model.networks import NetworkConfig, build_classifier
+from hyenadna.model.heads import SequenceClassifier
+from hyenadna.model.networks import Classifier, NetworkConfig, build_classifier
 from hyenadna.tasks.base import Benchmark, Split
 from hyenadna.tasks.batches import (
     BothStrands,
     Examples,
     Features,
     Source,
+    settle_length,
     steps_per_epoch,
     strand_outputs,
     training_batches,
 )
-from hyenadna.tasks.details import write_details
 from hyenadna.tasks.leaks import find_leaks
 from hyenadna.tasks.metrics import score
 from hyenadna.tasks.objective import Objective, spread
-from hyenadna.tasks.predictions import prediction_table
+from hyenadna.tasks.outcome import log_scores, predicted, write_outcome
 from hyenadna.tasks.splits import checksums, load_splits, weight_checksums
 from hyenadna.training.loop import Batch, Course, fit
 from hyenadna.training.plan import Plan
@@ -49,8 +46,6 @@ Splits = Mapping[Split, LabelledSet]
 
 SHUFFLE = 1
 """Sets the permutation of shuffled labels apart from other draws of a seed."""
-
-_log = logging.getLogger(__name__)
 
 
 def finetune(
@@ -163,31 +158,12 @@ def _train(
     run: Run,
 ) -> None:
     seed = run.identity.seed
-    splits = load_splits(
-        benchmark,
-        validation_fraction=recipe.validation_fraction,
-        seed=seed,
-        folds=recipe.folds,
-        select_on=recipe.select_on,
-    )
-    if recipe.shuffle_labels:
-        # Validation too, or it would select what happens to fit.
-        splits |= {name: _shuffled(splits[name], seed) for name in ("train", "valid")}
+    splits = _read_splits(benchmark, recipe, seed)
     train = splits["train"]
     config = network.config if isinstance(network, HyenaDNA) else network
     longest, cropped = settle_length(splits, recipe, config)
     torch.manual_seed(seed)
-    classifier = build_classifier(
-        network,
-        len(train.classes),
-        pooling=recipe.pooling,
-        classes=train.classes,
-        kind=train.kind,
-        longest=longest,
-    ).to(run.device)
-    if train.kind == "regression":
-        mean = train.labels.mean(axis=0, dtype=np.float64).astype(np.float32)
-        classifier.head.standardise(torch.from_numpy(mean), torch.from_numpy(spread(train)))
+    classifier = _classifier(network, train, recipe, longest).to(run.device)
     trainee = _trainee(splits, classifier, recipe, longest)
     per_epoch = steps_per_epoch(trainee.sources["train"], recipe)
     course = Course(
@@ -215,45 +191,47 @@ def _train(
     )
 
 
+def _read_splits(
+    benchmark: Benchmark, recipe: FinetuneRecipe, seed: int
+) -> dict[Split, LabelledSet]:
+    splits = load_splits(
+        benchmark,
+        validation_fraction=recipe.validation_fraction,
+        seed=seed,
+        folds=recipe.folds,
+        select_on=recipe.select_on,
+    )
+    if recipe.shuffle_labels:
+        # Validation too, or it would select what happens to fit.
+        splits |= {name: _shuffled(splits[name], seed) for name in ("train", "valid")}
+    return splits
+
+
+def _classifier(
+    network: HyenaDNA | NetworkConfig, train: LabelledSet, recipe: FinetuneRecipe, longest: int
+) -> Classifier:
+    classifier = build_classifier(
+        network,
+        len(train.classes),
+        pooling=recipe.pooling,
+        classes=train.classes,
+        kind=train.kind,
+        longest=longest,
+    )
+    if train.kind == "regression":
+        mean = train.labels.mean(axis=0, dtype=np.float64).astype(np.float32)
+        classifier.head.standardise(torch.from_numpy(mean), torch.from_numpy(spread(train)))
+    return classifier
+
+
 def _shuffled(train: LabelledSet, seed: int) -> LabelledSet:
     order = np.random.default_rng((seed, SHUFFLE)).permutation(len(train))
     return replace(train, labels=train.labels[order])
 
 
-def settle_length(
-    splits: Splits, recipe: FinetuneRecipe, config: NetworkConfig
-) -> tuple[int, dict[Split, int]]:
-    """Return the longest input in tokens, and how many items of each split are cut to it.
-
-    Nothing is cut unless the recipe says how long an input may be.
-    """
-    present = max(int(items.lengths.max()) for items in splits.values())
-    field = "max_seq_len" if isinstance(config, ModelConfig) else "length"
-    limit = getattr(config, field) or present
-    longest = recipe.max_length or limit
-    if longest > limit:
-        raise InputError(
-            f"max_length {longest} of the recipe is {longest - limit} more than {field} {limit} "
-            "of the model; lower it, or choose a model with longer context"
-        )
-    cropped = {split: int((items.lengths > longest).sum()) for split, items in splits.items()}
-    for split, items in splits.items():
-        if not cropped[split]:
-            continue
-        if recipe.max_length is None:
-            row = int(items.lengths.argmax())
-            raise InputError(
-                f"{split} item {items.ids[row]} has {items.lengths[row]} nucleotides, "
-                f"{items.lengths[row] - limit} more than {field} {limit} of the model, and "
-                f"{cropped[split]} of {len(items)} items are too long; choose a model with longer "
-                f"context, or set max_length in the recipe to keep the middle of each"
-            )
-        message = "%s: %d of %d items cut to their middle %d nucleotides"
-        _log.info(message, split, cropped[split], len(items), longest)
-    return min(longest, present), cropped
-
-
-def _trainee(splits: Splits, classifier: Any, recipe: FinetuneRecipe, longest: int) -> _Trainee:
+def _trainee(
+    splits: Splits, classifier: Classifier, recipe: FinetuneRecipe, longest: int
+) -> _Trainee:
     """Return the part of the classifier that is trained, with what each split feeds to it."""
     precision = Precision(recipe, next(classifier.parameters()).device)
     objective = Objective.of(splits["train"], recipe)
@@ -263,6 +241,7 @@ def _trainee(splits: Splits, classifier: Any, recipe: FinetuneRecipe, longest: i
         sources["train"] = BothStrands(examples["train"])
     if recipe.train_backbone:
         return _Trainee(classifier, sources, precision, recipe, objective)
+    assert isinstance(classifier, SequenceClassifier)  # as pretrained networks are
     for name, of in examples.items():
         drawn = name == "train" and recipe.flip_strand > 0
         sources[name] = Features(
@@ -300,23 +279,5 @@ def _test(trainee: _Trainee, splits: Splits, run: Run, step: int) -> int:
     log_scores(run, step, "test", test, scores)
     clean = np.flatnonzero(~leaked)
     log_scores(run, step, "test_clean", test.take(clean), scores[clean])
-    with atomic_write(run.staging / "predictions.parquet") as part:
-        table = prediction_table(test, scores).assign(leaked=leaked)
-        table.to_parquet(part, index=False)
-    write_details(run.staging, test, scores)
+    write_outcome(run, test, scores, leaked)
     return int(leaked.sum())
-
-
-def log_scores(run: Run, step: int, split: str, items: LabelledSet, scores: NDArray[Any]) -> None:
-    """Log how many items a split has and, if it has any, the metrics of scores (N, C)."""
-    values: dict[str, float] = {"items": len(items)}
-    if len(items):
-        values |= score(items.labels, scores, items.kind, groups=items.groups)
-    run.log(step, split, values)
-
-
-def predicted(outputs: Tensor, kind: Kind) -> NDArray[Any]:
-    """Return (N, C) fp32: probabilities of logits, and numbers as they are."""
-    activation = {"single": lambda of: of.softmax(dim=1), "multi": torch.sigmoid}
-    array: NDArray[Any] = activation.get(kind, lambda of: of)(outputs).numpy()
-    return array

@@ -21,7 +21,6 @@ from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.device import resolve_device
 from hyenadna.tasks.base import Benchmark, Split
 from hyenadna.tasks.batches import evaluate
-from hyenadna.tasks.details import write_details
 from hyenadna.tasks.in_context_network import Reader, SoftPrompt
 from hyenadna.tasks.in_context_questions import (
     CLASS_LETTERS,
@@ -34,7 +33,7 @@ from hyenadna.tasks.in_context_questions import (
 from hyenadna.tasks.in_context_recipe import InContextRecipe
 from hyenadna.tasks.leaks import find_leaks
 from hyenadna.tasks.metrics import score
-from hyenadna.tasks.predictions import prediction_table
+from hyenadna.tasks.outcome import write_outcome
 from hyenadna.tasks.splits import checksums, load_splits, weight_checksums
 from hyenadna.training.loop import Batch, Course, fit
 from hyenadna.training.plan import Plan
@@ -164,10 +163,7 @@ class _Experiment:
         self.run.log(step, "test_clean", {"items": len(clean), **of_clean})
         self._write_table(values)
         probabilities = self._probabilities(logits)
-        with atomic_write(self.run.staging / "predictions.parquet") as part:
-            table = prediction_table(test, probabilities).assign(leaked=leaked)
-            table.to_parquet(part, index=False)
-        write_details(self.run.staging, test, probabilities)
+        write_outcome(self.run, test, probabilities, leaked)
         return int(leaked.sum())
 
     def _tune(self) -> int:
