@@ -228,3 +228,15 @@ def test_models_of_others_embed_the_same_genes(
     for name, source in {"dnabert": tmp_path, "nt": "owner/name"}.items():
         out = f"results/biotypes/{name}/demo_biotypes/seed0"
         assert re.search(rf"hyenadna biotypes .* --transformer {source} .*--out {out} ", dry.stdout)
+
+
+def test_a_file_of_ones_own_is_a_benchmark_by_its_row_alone(
+    snakemake: Snakemake, new_checkout: Callable[[], Path]
+) -> None:
+    checkout = new_checkout()
+    (checkout / "mine.csv").write_text("sequence,label\nACGT,a\n")
+    with (checkout / "config" / "benchmarks.tsv").open("a") as file:
+        file.write("mine\ttable\tmine.csv\t\tmcc\t\tepochs=2 folds=5\tx\n")
+    dry = snakemake(checkout, "-n", *DEMO, "--", "results/finetune/demo/mine/seed0/metrics.tsv")
+    assert dry.returncode == 0, dry.stdout
+    assert re.search(r"hyenadna finetune --task mine .*--recipe config/finetuning/demo", dry.stdout)

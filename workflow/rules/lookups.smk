@@ -63,7 +63,7 @@ def benchmark_data(wildcards):
             split=["train", "test"],
             label=genomes_by_class(row),
         )
-    if row["family"] == "biotypes":
+    if row["family"] == "biotypes" or data.is_file():
         return str(data)
     if row["family"] == "chromatin_profile" and tables_to_make(row):
         return tables_to_make(row)
