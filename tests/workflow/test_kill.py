@@ -24,6 +24,8 @@ CONFIG = """\
 genome: demo_worm
 models: [micro]
 baseline_models: []
+scratch_models: []
+paper_grid: ""
 pretraining: config/training/micro.yaml
 pretraining_seed: 0
 contexts: [64, 128]
