@@ -87,7 +87,7 @@ def test_a_run_says_what_ran_where(options, said, tmp_path):
 
     bench(replace(options, out=tmp_path, command=("hyenadna", "bench")), said.append)
     run = read_json(tmp_path / "run.json")
-    keys = "version command device device_kind threads torch triton cuda date seconds"
+    keys = "version commit command device device_kind threads torch triton cuda date seconds"
     assert set(run) == {*keys.split(), "copy_bytes_per_second", "slopes"}
     assert (run["device_kind"], run["command"]) == ("cpu", ["hyenadna", "bench"])
     assert {slope["implementation"] for slope in run["slopes"]} == {"torch.fft", "hyenadna"}

@@ -60,7 +60,7 @@ def test_what_the_paper_published_is_said_beside_it(finished):
 def test_without_results_there_is_no_figure_but_the_command_that_makes_them(tmp_path, tree):
     tree.pretraining(tmp_path)
     page = page_of(tmp_path)
-    assert [path.stem for path in (tmp_path / "figures").iterdir()] == [
+    assert [path.stem for path in (tmp_path / "figures").glob("*.svg")] == [
         "pretraining.tiny-demo.demo_human.seed0"
     ]
     assert "snakemake --cores all contexts" in page
@@ -70,7 +70,7 @@ def test_without_results_there_is_no_figure_but_the_command_that_makes_them(tmp_
 def test_contexts_alone_make_a_page(tmp_path, tree):
     tree.contexts(tmp_path)
     page_of(tmp_path)
-    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
+    assert {path.stem for path in (tmp_path / "figures").glob("*.svg")} == {
         "context.demo_human", "positions.demo_human",
     }  # fmt: skip
 

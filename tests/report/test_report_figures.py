@@ -1,5 +1,6 @@
 """Figures: what they show, and that they fit both a paper and a page."""
 
+import math
 import re
 from xml.etree import ElementTree
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from hyenadna import report
-from hyenadna.report.drawing import PALETTE, identifier, spread_out
+from hyenadna.report.drawing import PALETTE, identifier, spread_out, to_tsv
 from hyenadna.report.figures import MAP_VECTOR_POINTS
 from hyenadna.report.pretraining_figures import smoothed
 
@@ -18,7 +19,7 @@ def svg_of(root, name: str) -> str:
 
 
 def test_every_figure_is_a_file_of_its_own(finished):
-    assert sorted(path.stem for path in (finished / "figures").iterdir()) == [
+    assert sorted(path.stem for path in (finished / "figures").glob("*.svg")) == [
         "benchmark.demo_chromatin.tiny-demo",
         "benchmark.demo_coding_vs_intergenic.tiny-demo",
         "benchmark.demo_human_or_worm.tiny-demo",
@@ -33,8 +34,34 @@ def test_every_figure_is_a_file_of_its_own(finished):
         "timings",
         "training-step-by-length",
     ]
-    for path in (finished / "figures").iterdir():
+    for path in (finished / "figures").glob("*.svg"):
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
+
+
+def test_the_numbers_of_every_figure_are_a_table_beside_it(finished):
+    for drawing in (finished / "figures").glob("*.svg"):
+        header, *rows = drawing.with_suffix(".tsv").read_text().splitlines()
+        assert rows, drawing.name
+        assert {row.count("\t") for row in rows} == {header.count("\t")}
+
+
+def test_the_numbers_of_a_figure_are_those_that_it_shows(finished):
+    scores = (finished / "figures/scores.tsv").read_text().splitlines()
+    assert "demo_promoters\ttiny-demo\taccuracy\tkmer\t0.812\t\t" in scores
+    assert "demo_promoters\ttiny-demo\taccuracy\tfinetune\t0.84366667\t0.0066583281\t3" in scores
+    seeds = (finished / "figures/benchmark.demo_promoters.tiny-demo.tsv").read_text().splitlines()
+    assert "demo_promoters\ttiny-demo\taccuracy\tfinetune\t0.851" in seeds
+
+
+def test_names_cannot_break_a_table():
+    assert to_tsv("name value", [("a\tb\nc", math.nan)]) == "name\tvalue\na b c\t\n"
+
+
+def test_more_numbers_than_a_page_should_hold_are_a_file_beside_it(tmp_path, tree):
+    tree.biotypes(tmp_path, {"lncRNA": 2500})
+    page = report.write(tmp_path, tmp_path / "report.html").read_text()
+    assert 'href="figures/embedding.tiny-demo.demo_biotypes.seed0.tsv"' in page
+    assert "data:text/tab-separated-values" not in page
 
 
 def test_figures_of_an_earlier_report_go(tmp_path):

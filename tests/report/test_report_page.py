@@ -18,6 +18,8 @@ from hyenadna.errors import InputError
 
 VOID = {"meta", "link", "br", "wbr", "img", "input", "hr"}
 HOSTILE = "<script>alert(1)<script><img src=x onerror=alert(2)>\"'&%20#?"
+SCRIPTS = ["application/ld+json", "application/json", None]
+"""Types of the scripts of a page, of which a browser runs the last."""
 
 
 class Page(HTMLParser):
@@ -60,6 +62,12 @@ class Page(HTMLParser):
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def files(self) -> list[str]:
+        """Links to other files."""
+        links = (of["href"] or "" for of in self.all("a"))
+        return [link for link in links if not link.startswith(("#", "data:"))]
 
     def row(self, name: str) -> list[str]:
         return next(row for row in self.rows if row and row[0] == name)
@@ -155,15 +163,14 @@ def test_identifiers_are_unique_and_links_within_the_page_lead_somewhere(page):
 
 def test_every_figure_and_table_names_the_files_that_it_comes_from(page, finished):
     assert page.source.count('class="sources"') == len(page.all("figure")) + len(page.all("table"))
-    files = [unquote(of["href"]) for of in page.all("a") if not of["href"].startswith("#")]
+    files = [unquote(link) for link in page.files]
     assert len(files) > 100
     assert all((finished / file).is_file() for file in files)
 
 
 def test_links_to_sources_hold_wherever_the_page_is(results, tmp_path):
     out = report.write(results, tmp_path / "elsewhere/deep/page.html")
-    files = [of["href"] for of in Page(out).all("a") if not of["href"].startswith("#")]
-    assert all((out.parent / unquote(file)).is_file() for file in files)
+    assert all((out.parent / unquote(file)).is_file() for file in Page(out).files)
 
 
 def test_numbers_are_there_for_programs(page):
@@ -249,11 +256,11 @@ def test_hostile_names_do_not_run(tmp_path, tree):
     measured[0] |= {"status": HOSTILE, "implementation": "other"}
     tree.bench(tmp_path / "bench" / HOSTILE.replace("/", ""), measured, device=HOSTILE)
     page = page_of(tmp_path)
-    assert [of.get("type") for of in page.all("script")] == ["application/json", None]
+    assert [of.get("type") for of in page.all("script")] == SCRIPTS
     assert page.all("img") == []
     assert not [key for _, of in page.elements for key in of if key.startswith("on")]
     assert HOSTILE in page.text
-    files = [unquote(of["href"]) for of in page.all("a") if not of["href"].startswith("#")]
+    files = [unquote(link) for link in page.files]
     assert all((tmp_path / file).is_file() for file in files)
     assert HOSTILE in {of["benchmark"] for of in page.data["benchmarks"]}
 

@@ -16,7 +16,7 @@ from task_results import (
     write_prompted,
     write_targets,
 )
-from test_report_page import HOSTILE, Page, page_of
+from test_report_page import HOSTILE, SCRIPTS, Page, page_of
 
 from hyenadna.report.leaks import compromised
 from hyenadna.report.outcome_reading import best_trained
@@ -70,7 +70,7 @@ def rows_after(page: Page, title: str) -> list[list[str]]:
 
 
 def is_head(row: list[str]) -> bool:
-    return row[0] in {"Benchmark", "Model", "Stage", "File", "Family"}
+    return row[0] in {"Benchmark", "Model", "Stage", "File", "Family", "Rule"}
 
 
 def test_scores_without_leaked_items_stand_beside_those_of_the_whole_split(benchmark):
@@ -235,7 +235,7 @@ def test_hostile_names_of_classes_stay_text(benchmark):
     write_curves(directory, [hostile, "</svg></script>", "$\\frac{$"], area=0.8)
     write_targets(directory, {hostile: 3, "": 2}, auroc=0.7)
     page = page_of(benchmark)
-    assert [of.get("type") for of in page.all("script")] == ["application/json", None]
+    assert [of.get("type") for of in page.all("script")] == SCRIPTS
     assert page.all("img") == []
     assert hostile in figure_words(page, "Confusion: b · m")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from hyenadna import __version__
+from hyenadna import __version__, source
 from hyenadna.bench.machine import device_name, installed_version
 from hyenadna.bench.results import (
     Row,
@@ -173,6 +173,7 @@ class Session:
         device = self.options.device
         return {
             "version": __version__,
+            "commit": source.commit(),
             "command": list(self.options.command),
             "device": device_name(device),
             "device_kind": device.type,

@@ -15,17 +15,31 @@ commands = typer.Typer()
 @commands.command()
 def report(
     results: Annotated[Path, typer.Option(help="Results of the workflow.")] = Path("results"),
-    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("results/report.html"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Page to write.",
+            show_default="results/report.html, or comparison.html with --compare",
+        ),
+    ] = None,
     published: Annotated[
         Path | None,
         typer.Option(
             help="Tables of published scores.", show_default=f"{PUBLISHED} if it is there"
         ),
     ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Put two trees of results side by side instead."),
+    ] = None,
 ) -> None:
-    """Write one self-contained HTML page from a tree of results."""
+    """Write one self-contained HTML page from a tree of results, or from two, to compare them."""
     from hyenadna import report as pages
 
+    if compare:
+        typer.echo(pages.compare(*compare, out or Path("comparison.html")))
+        return
+    out = out or Path("results/report.html")
     if published is None and PUBLISHED.is_dir():
         published = PUBLISHED
     typer.echo(pages.write(results, out, published=published))

@@ -7,7 +7,7 @@ from hyenadna.errors import InputError
 
 
 def write(results: Path, out: Path, *, published: Path | None = None) -> Path:
-    """Write the page to `out` and its figures to `<results>/figures`; return `out`.
+    """Write the page to `out`, its figures and their data to `<results>/figures`; return `out`.
 
     Whatever is missing or broken in the tree is said on the page.
 
@@ -33,5 +33,25 @@ def write(results: Path, out: Path, *, published: Path | None = None) -> Path:
         folder.mkdir()
         for figure in (figure for drawn in figures.values() for figure in drawn):
             (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
+            (folder / f"{figure.name}.tsv").write_text(figure.data, encoding="utf-8")
     files.write_text(out, page.render(found, figures, out=out))
+    return out
+
+
+def compare(a: Path, b: Path, out: Path) -> Path:
+    """Write a page that puts two results trees side by side to `out`, and return it.
+
+    Raises:
+        InputError: one of them is no directory.
+    """
+    from hyenadna.report import comparison
+    from hyenadna.report.drawing import style
+    from hyenadna.report.reading import read
+
+    for results in (a, b):
+        if not results.is_dir():
+            raise InputError(f"{results}: no such directory; --compare takes two results trees")
+    with style():
+        page = comparison.render(read(a), read(b), out=out)
+    files.write_text(out, page)
     return out

@@ -18,7 +18,7 @@ from hyenadna.report.bench import (
     Comparison,
     Series,
 )
-from hyenadna.report.drawing import HUES, TUNED, Figure, new, to_svg
+from hyenadna.report.drawing import HUES, TUNED, Figure, new, to_svg, to_tsv
 
 MARKERS = "osD^vP*X"
 TICKS = 6
@@ -66,6 +66,7 @@ def _of_networks(name: str, comparison: Comparison) -> Figure:
         f"beyond the mark. {_about_slopes(shown)}",
         description=". ".join(_in_words(series) for series in shown) + ".",
         svg=to_svg(figure),
+        data=_times(shown),
         sources=_sources(comparison),
     )
 
@@ -90,8 +91,26 @@ def _of_operations(name: str, comparison: Comparison) -> Figure:
         f"quartiles where they reach beyond the mark. {_about_slopes(shown)}",
         description=". ".join(_in_words(series) for series in shown) + ".",
         svg=to_svg(figure),
+        data=_times(shown),
         sources=_sources(comparison),
     )
+
+
+def _times(shown: list[Series]) -> str:
+    """Return every time that is drawn, as a TSV file."""
+    header = (
+        "operation implementation direction length median_seconds low_seconds high_seconds "
+        "peak_bytes slope"
+    )
+    rows = (
+        (
+            *series.key, of.length, of.median, of.low, of.high, of.peak_bytes,
+            series.slope.slope if series.slope else "",
+        )
+        for series in shown
+        for of in series.timed
+    )  # fmt: skip
+    return to_tsv(header, rows)
 
 
 def _sources(comparison: Comparison) -> tuple[str, ...]:

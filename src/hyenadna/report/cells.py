@@ -22,6 +22,8 @@ class Cell:
     sd: float = math.nan
     """With `n`, what a download holds beside the value, in a column that has a spread."""
     n: int | None = None
+    sources: tuple[str, ...] = ()
+    """Files that this cell, or the row that it names, comes from; all of the table's if none."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Table:
     caption: str = ""
     marks_best: Literal["", "row", "column"] = ""
     """Where the best is marked."""
+    choice: str = ""
+    """What it is called among tables of which a reader sees one at a time."""
 
 
 def texts(*titles: str) -> list[Column]:

@@ -1,14 +1,14 @@
 """Perplexity against context, and what a base costs by the number of bases before it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 
 from hyenadna.report import formats
 from hyenadna.report.bench_figures import MARKERS, name_lengths
 from hyenadna.report.contexts import Series, best_chain, by_genome
-from hyenadna.report.drawing import HUES, SOFT, Figure, identifier, new, to_svg
+from hyenadna.report.drawing import HUES, SOFT, Figure, identifier, new, to_svg, to_tsv
 from hyenadna.report.results import Floats, PositionCosts, Run
 
 MAX_BITS = 2.1
@@ -48,8 +48,18 @@ def _by_context(genome: str, series: list[Series]) -> Figure:
         "of the same split.",
         description=". ".join(map(_in_words, series)) + ".",
         svg=to_svg(figure),
+        data=to_tsv("model context perplexity", _points(series)),
         sources=tuple(of.run.metrics_file for of in series),
     )
+
+
+def _points(series: list[Series]) -> Iterator[Sequence[object]]:
+    for of in series:
+        for context in of.contexts:
+            yield of.label, context, of.value(context, "perplexity")
+    order, chain = best_chain(series)
+    if math.isfinite(chain):
+        yield f"Markov order {order}", "", chain
 
 
 def _by_position(genome: str, known: list[tuple[Series, PositionCosts]]) -> Figure:
@@ -73,6 +83,14 @@ def _by_position(genome: str, known: list[tuple[Series, PositionCosts]]) -> Figu
         f"bits is guessing; costs above {MAX_BITS} lie outside the frame.",
         description=". ".join(words) + ".",
         svg=to_svg(figure),
+        data=to_tsv(
+            "model bases_before bits_per_base",
+            (
+                (of.label, *point)
+                for of, costs in known
+                for point in zip(*costs.at_longest_context(), strict=True)
+            ),
+        ),
         sources=tuple(costs.path for _, costs in known),
     )
 

@@ -16,6 +16,7 @@ class Cost:
     longest: float
     peak: float
     """Largest memory of any job, NaN where none was measured."""
+    sources: tuple[str, ...]
 
 
 def by_rule(jobs: list[Job]) -> list[Cost]:
@@ -34,4 +35,5 @@ def _cost(rule: str, jobs: list[Job]) -> Cost:
         total=math.fsum(job.seconds for job in jobs),
         longest=max(job.seconds for job in jobs),
         peak=max((of.peak_bytes for of in jobs if math.isfinite(of.peak_bytes)), default=math.nan),
+        sources=tuple(dict.fromkeys(job.path for job in jobs)),
     )

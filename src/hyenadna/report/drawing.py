@@ -2,9 +2,10 @@
 
 import html
 import io
+import math
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,8 @@ class Figure:
     """What it shows in words, for those who cannot see it."""
     svg: str
     """A whole SVG file."""
+    data: str
+    """The numbers that are drawn, as a TSV file."""
     sources: tuple[str, ...]
     small: bool = False
     """Whether several stand side by side."""
@@ -121,6 +124,18 @@ def to_svg(figure: Canvas) -> str:
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing, dpi=150)
     return buffer.getvalue().replace("'DejaVu Sans'", FONTS)
+
+
+def to_tsv(header: str, rows: Iterable[Sequence[object]]) -> str:
+    """Return a TSV file; `header` holds the names of the columns, divided by spaces."""
+    lines = [header.split(), *([_entry(value) for value in row] for row in rows)]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _entry(value: object) -> str:
+    if isinstance(value, float):  # NumPy's too
+        return f"{value:.8g}" if math.isfinite(value) else ""
+    return " ".join(str(value).split())  # a tab in a name would begin another column
 
 
 PX_PER_PT = 4 / 3

@@ -1,7 +1,7 @@
 """The figures of the report, by section of the page."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,6 +29,7 @@ from hyenadna.report.drawing import (
     new,
     style,
     to_svg,
+    to_tsv,
 )
 from hyenadna.report.results import EmbeddingMap, Job, Results
 from hyenadna.report.scores import Score
@@ -88,8 +89,15 @@ def _embedding(planes: list[EmbeddingMap]) -> Figure:
         + ", ".join(f"{kind} {n:,}" for kind, n in counts.most_common())
         + ".",
         svg=to_svg(figure),
+        data=to_tsv("method gene_id gene_type x y", _genes(planes)),
         sources=tuple(plane.path for plane in planes),
     )
+
+
+def _genes(planes: list[EmbeddingMap]) -> Iterator[Sequence[object]]:
+    for plane in planes:
+        for gene in zip(plane.genes, plane.gene_types, plane.x, plane.y, strict=True):
+            yield plane.method, *gene
 
 
 def _scatter(axes: Axes, plane: EmbeddingMap, named: list[str], rest: int) -> None:
@@ -135,5 +143,6 @@ def _timings(jobs: list[Job]) -> Iterator[Figure]:
         caption="Wall-clock time that the workflow measured, summed over the jobs of each rule.",
         description=", ".join(f"{of.rule} {formats.duration(of.total)}" for of in costs) + ".",
         svg=to_svg(figure),
+        data=to_tsv("rule jobs seconds", ((of.rule, of.jobs, of.total) for of in costs)),
         sources=tuple(job.path for job in jobs),
     )

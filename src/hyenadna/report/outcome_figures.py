@@ -1,6 +1,6 @@
 """What lies behind test scores, as small figures: confusion, curves, targets, leaks. C classes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ from hyenadna.report.drawing import (
     name_rows,
     new,
     to_svg,
+    to_tsv,
 )
 from hyenadna.report.outcome_reading import best_trained
 from hyenadna.report.outcomes import Confusion, Curves, Floats, Outcomes, Targets
@@ -101,6 +102,10 @@ def _confusion(run: Run, of: list[Confusion]) -> Figure:
         )
         + ".",
         svg=to_svg(figure),
+        data=to_tsv(
+            "label predicted items",
+            ((labels[i], labels[j], items[i, j]) for i, j in np.ndindex(count, count)),
+        ),
         sources=tuple(matrix.path for matrix in of),
         small=True,
     )
@@ -145,6 +150,14 @@ def _curves(run: Run, of: Curves) -> Figure:
         + (f" and {len(targets) - 6} more" if len(targets) > 6 else "")
         + f": {', '.join(f'{name} {area}' for name, area in areas.items())}.",
         svg=to_svg(figure),
+        data=to_tsv(
+            "target curve x y",
+            (
+                (curve.target, curve.kind, *point)
+                for curve in of.curves
+                for point in zip(curve.x, curve.y, strict=True)
+            ),
+        ),
         sources=(of.path,),
         small=True,
     )
@@ -192,6 +205,7 @@ def _targets(run: Run, of: Targets) -> Figure:
         "meaning. 0.5 is guessing.",
         description="; ".join(words) + ".",
         svg=to_svg(figure),
+        data=to_tsv("target group auroc", zip(of.names, of.groups, of.auroc, strict=True)),
         sources=(of.path,),
     )
 
@@ -238,8 +252,16 @@ def with_and_without_leaks(scores: list[Score]) -> Iterator[Figure]:
         )
         + ".",
         svg=to_svg(figure),
+        data=to_tsv("benchmark model metric method all clean", _pairs(shown)),
         sources=tuple(dict.fromkeys(run.metrics_file for score in shown for run in score.runs)),
     )
+
+
+def _pairs(scores: list[Score]) -> Iterator[Sequence[object]]:
+    for score in scores:
+        for method in LEAK_MARKS:
+            both = score.test(method).mean, score.clean.get(method, Spread(())).mean
+            yield score.benchmark, score.model, score.metric, method, *both
 
 
 def _handle(method: str, *, whole: bool) -> Line2D:

@@ -1,31 +1,23 @@
-"""The page: sections from what results there are, laid out by `page.html.j2`."""
+"""The page: sections from what results there are."""
 
-import base64
-import hashlib
-import os
-import re
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
-from urllib.parse import quote
-
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from hyenadna.report import (
     bench,
     bench_tables,
     completeness,
     contexts,
-    drawing,
     figures,
     formats,
+    protocols,
     provenance,
     sections,
     tables,
 )
 from hyenadna.report.answer import Fact, answer
-from hyenadna.report.drawing import PALETTE, Figure
+from hyenadna.report.drawing import Figure
+from hyenadna.report.layout import Content, lay_out
 from hyenadna.report.machine import as_json
 from hyenadna.report.results import BenchInfo, Results, Run
 from hyenadna.report.scores import Score, summarise
@@ -52,27 +44,17 @@ def render(results: Results, figures_of: dict[str, list[Figure]], *, out: Path) 
     missing = completeness.missing(results, scores)
     problems = results.problems + completeness.inconsistencies(results, scores)
     opening, figures_of = _opening(figures_of, scores)
-    script = _text("page.js")
-    base = Path(os.path.relpath(results.root.resolve(), out.resolve().parent))
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals["svg"] = lambda figure: Markup(drawing.for_page(figure))
-    environment.globals["breakable"] = _breakable
-    environment.globals["link"] = lambda source: quote((base / source).as_posix())
-    return environment.from_string(_text("page.html.j2")).render(
+    content = Content(
         answer=answer(results, scores),
         glance=tables.glance(scores) if scores else None,
+        instead=protocols.tables(results, scores),
         figures=opening,
         sections=list(_chapters(results, scores, figures_of)),
         problems=problems,
         missing=missing,
         data=as_json(results, scores, problems, missing),
-        themes=_themes(),
-        style=Markup(_text("style.css")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+    return lay_out(content, {"": results}, out=out)
 
 
 def _opening(
@@ -141,11 +123,7 @@ def _costs_by_length(results: Results, drawings: list[Figure]) -> Section:
         figures=drawings,
         tables=[*compared, *map(bench_tables.costs, found)],
         remark=bench.PUBLISHED if found else "",
-        commands=[
-            provenance.Command(run.operation, " ".join(run.info.command), run.info_file)
-            for run in bench.ordered(results.bench)
-            if run.info.command
-        ],
+        commands=provenance.bench_commands(bench.ordered(results.bench)),
     )
 
 
@@ -168,7 +146,7 @@ def _copying(info: BenchInfo) -> str:
 
 
 def _what_was_run(results: Results) -> Section:
-    shown = [provenance.data_files(results.runs)] if results.runs else []
+    shown = [provenance.rules(results), provenance.data_files(results.runs)]
     if results.genomes:
         shown.append(tables.genomes(results.genomes))
     return Section(
@@ -180,23 +158,3 @@ def _what_was_run(results: Results) -> Section:
         details=[provenance.runs(results.runs)] if results.runs else [],
         commands=provenance.commands(results.runs),
     )
-
-
-def _breakable(text: str) -> Markup:
-    """Let a long name break after its punctuation, not within a word."""
-    return Markup("<wbr>").join(re.split(r"(?<=[_./])(?=[^\d\s])", text))
-
-
-def _themes() -> Markup:
-    """Return the style rules that give the figures' colours their value in each theme."""
-    light, dark = (
-        "".join(f"--{name}:{colours[theme]};" for name, colours in PALETTE.items())
-        for theme in (0, 1)
-    )
-    return Markup(
-        f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    )
-
-
-def _text(name: str) -> str:
-    return resources.files("hyenadna.report").joinpath(name).read_text(encoding="utf-8")

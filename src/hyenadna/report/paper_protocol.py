@@ -68,7 +68,7 @@ def _row(of: Selected, scores: list[Score]) -> list[Cell]:
     top, median = of.score(of.best), statistics.median(map(of.score, of.runs))
     cell = number(top)
     return [
-        Cell(of.benchmark),
+        Cell(of.benchmark, sources=tuple(run.metrics_file for run in of.runs)),
         Cell(of.model),
         Cell(of.metric),
         Cell(str(len(of.runs)), value=len(of.runs)),

@@ -1,7 +1,7 @@
 """The course of pretraining beside Markov chains. N logged steps."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ from hyenadna.report.drawing import (
     new,
     spread_out,
     to_svg,
+    to_tsv,
 )
 from hyenadna.report.results import Floats, Run
 from hyenadna.report.scores import markov
@@ -60,8 +61,26 @@ def _curve(run: Run) -> Figure:
         "frame. Below: learning rate, and the length of the windows where it grows.",
         description=f"Bits per base at the end: {', '.join(text for _, text, _ in labels)}.",
         svg=to_svg(figure),
+        data=to_tsv("split name step value", _drawn(run)),
         sources=(run.metrics_file,),
     )
+
+
+def _drawn(run: Run) -> Iterator[Sequence[object]]:
+    """Yield the points of the curves, and the height of each chain's line."""
+    for split, name in (
+        ("train", "bits_per_base"), ("valid", "bits_per_base"), ("train", "learning_rate"),
+    ):  # fmt: skip
+        steps, values = run.metrics.curve(split, name)
+        thin = _thin(steps) if split == "train" else slice(None)
+        for step, value in zip(steps[thin], values[thin], strict=True):
+            yield split, name, int(step), value
+    for order, of in markov(run, "valid").items():
+        yield "valid", f"markov{order}.bits_per_base", "", math.log2(of)
+
+
+def _thin(steps: Floats) -> slice:
+    return slice(None, None, max(1, len(steps) // DRAWN_STEPS))
 
 
 def _mark_stages(top: Axes, bottom: Axes, run: Run) -> None:
@@ -93,7 +112,7 @@ def _learning(axes: Axes, run: Run) -> Iterator[Label]:
     steps, bits = run.metrics.curve("train", "bits_per_base")
     valid_steps, valid = run.metrics.curve("valid", "bits_per_base")
     smooth = smoothed(bits)
-    thin = slice(None, None, max(1, len(steps) // DRAWN_STEPS))
+    thin = _thin(steps)
     axes.plot(steps[thin], bits[thin], color=FAINT, linewidth=0.8)
     axes.plot(steps[thin], smooth[thin], color=TUNED, linewidth=1.8)
     axes.plot(valid_steps, valid, "o", color=INK, markersize=4, zorder=4)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from hyenadna.report import formats
 from hyenadna.report.bench_figures import MARKERS
-from hyenadna.report.drawing import HUES, SOFT, Figure, identifier, new, to_svg
+from hyenadna.report.drawing import HUES, SOFT, Figure, identifier, new, to_svg, to_tsv
 from hyenadna.report.task_tables import AXES, PLACES, Prompting
 
 
@@ -56,6 +56,10 @@ def _curve(of: Prompting, across: str, lines: str) -> Figure:
         "always the commonest class.",
         description="; ".join(words) + ".",
         svg=to_svg(figure),
+        data=to_tsv(
+            "prompt_tokens shots tuning_samples mean sd n",
+            ((*at, score.mean, score.sd, score.n) for at, score in of.scores.items()),
+        ),
         sources=of.sources,
     )
 

@@ -1,6 +1,7 @@
 """What was run: versions, machines, commands, data."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 from hyenadna.report import formats
 from hyenadna.report.answer import Fact
 from hyenadna.report.cells import Cell, Column, Table, duration, memory, number, texts
-from hyenadna.report.results import MB, Results, Run
+from hyenadna.report.origins import anchor, rule_of
+from hyenadna.report.results import MB, BenchRun, Results, Run
+
+MADE = re.compile(r"(?:^|/)(\w+/[^/]+/[^/]+/seed\d+/.+|genomes/[^/]+/(?:tokens/.+|genome\.fa))$")
+"""A path to what a run wrote, or to a genome as the workflow prepared it."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,8 @@ class Command:
     title: str
     line: str
     source: str
+    anchor: str
+    """Identifier within the page, which files that the run wrote link to."""
 
 
 def facts(results: Results) -> list[Fact]:
@@ -29,11 +36,16 @@ def facts(results: Results) -> list[Fact]:
             packages.setdefault(name, []).append(version)
     threads = (formats.plural(info.threads, "thread") for info in infos if info.threads)
     seeds = _distinct(str(run.seed) for run in results.runs if run.stage != "paper")
+    peak = max(filter(math.isfinite, (of.peak_memory_mb for of in infos)), default=math.nan)
+    seconds = math.fsum(filter(math.isfinite, (of.seconds for of in infos)))
     found = [
         Fact("hyenadna", _distinct(info.version for info in infos), ""),
+        Fact("Commit", _distinct(info.commit for info in infos), ""),
         *(Fact(name, _distinct(versions), "") for name, versions in packages.items()),
         Fact("Device", _distinct(info.device for info in infos), _distinct(threads)),
         Fact("Seeds", seeds, ""),
+        Fact("Runs", formats.count(len(infos)) if infos else "", formats.duration(seconds)),
+        Fact("Peak memory", formats.memory(peak * MB) if peak > 0 else "", "of any run"),
         Fact(
             "First run started",
             formats.moment(min(filter(None, (of.started for of in infos)), default="")),
@@ -65,7 +77,7 @@ def runs(of: list[Run]) -> Table:
         ],
         rows=[
             [
-                Cell(formats.TITLES[run.stage]),
+                Cell(formats.TITLES[run.stage], sources=(run.info_file,)),
                 Cell(run.model or formats.NOTHING),
                 Cell(run.subject),
                 Cell(str(run.seed), note=run.setting, value=run.seed),
@@ -88,6 +100,52 @@ def _parameters(of: int | dict[str, Any] | None) -> Cell:
     return number(math.nan if of is None else of, formats.count)
 
 
+def rules(results: Results) -> Table | None:
+    """Show the workflow as it ran: what each rule read of others, and what it cost."""
+    by_rule: dict[str, list[Run]] = {}
+    for run in results.runs:
+        by_rule.setdefault(rule_of(run.info_file), []).append(run)
+    if not by_rule:
+        return None
+    return Table(
+        name="rules",
+        title="The workflow as it ran",
+        caption="From the record that each run left. Rules whose outputs were read stand by name; "
+        "other files are what the run was given.",
+        columns=[
+            *texts("Rule", "Stages"),
+            Column("Runs"),
+            *texts("Reads the output of"),
+            *map(Column, ("Other files", "Time", "Peak memory")),
+        ],
+        rows=[_rule_row(rule, runs) for rule, runs in by_rule.items()],
+        sources=tuple(run.info_file for run in results.runs),
+    )
+
+
+def _rule_row(rule: str, runs: list[Run]) -> list[Cell]:
+    stages = dict.fromkeys(formats.TITLES[run.stage] for run in runs)
+    read = {file.path: rule_of(_within(file.path)) for run in runs for file in run.info.data}
+    peaks = filter(math.isfinite, (run.info.peak_memory_mb for run in runs))
+    seconds = math.fsum(run.info.seconds for run in runs if math.isfinite(run.info.seconds))
+    others = sum(not maker for maker in read.values())
+    return [
+        Cell(rule),
+        Cell(", ".join(stages)),
+        Cell(formats.count(len(runs)), value=len(runs)),
+        Cell(", ".join(sorted({*read.values()} - {""})) or formats.NOTHING),
+        Cell(formats.count(others), value=others),
+        duration(seconds),
+        memory(max(peaks, default=math.nan) * MB),
+    ]
+
+
+def _within(path: str) -> str:
+    """Return what a path, wherever it was seen from, is in a results tree; empty if nothing."""
+    found = MADE.search(path)
+    return found[1] if found else ""
+
+
 def data_files(of: list[Run]) -> Table | None:
     """List every file that runs have read, with its checksum."""
     users: dict[tuple[str, str], list[Run]] = {}
@@ -108,8 +166,8 @@ def data_files(of: list[Run]) -> Table | None:
     )
 
 
-def commands(of: list[Run]) -> list[Command]:
-    """List the command line of every run."""
+def commands(of: list[Run], *, prefix: str = "") -> list[Command]:
+    """List the command line of every run; `prefix` is what paths to its tree begin with."""
     return [
         Command(
             title=" · ".join(
@@ -118,7 +176,22 @@ def commands(of: list[Run]) -> list[Command]:
                 if part
             ),
             line=run.info.command_line,
-            source=run.info_file,
+            source=prefix + run.info_file,
+            anchor=anchor(run, prefix),
+        )
+        for run in of
+        if run.info.command
+    ]
+
+
+def bench_commands(of: list[BenchRun], *, prefix: str = "") -> list[Command]:
+    """List the command line of every run of the benches."""
+    return [
+        Command(
+            title=run.operation,
+            line=" ".join(run.info.command),
+            source=prefix + run.info_file,
+            anchor=anchor(run, prefix),
         )
         for run in of
         if run.info.command

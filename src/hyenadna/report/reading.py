@@ -130,13 +130,14 @@ class _Reader(Tree):
         points = []
         for line, row in self.rows(path, MAP_HEADER):
             try:
-                points.append((float(row[3]), float(row[4]), row[2]))
+                points.append((float(row[3]), float(row[4]), row[0], row[2]))
             except ValueError:
                 self.note(path, f"line {line}: x {row[3]!r} or y {row[4]!r} is no number")
         if points:
-            x, y, gene_types = zip(*points, strict=True)
+            x, y, genes, gene_types = zip(*points, strict=True)
+            place = (np.array(x), np.array(y))
             yield EmbeddingMap(
-                run, self.relative(path), method, np.array(x), np.array(y), list(gene_types)
+                run, self.relative(path), method, *place, list(genes), list(gene_types)
             )
 
     def positions(self, run: Run) -> Iterator[PositionCosts]:

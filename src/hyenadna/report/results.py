@@ -42,6 +42,8 @@ class RunInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: str = ""
+    commit: str = ""
+    """Of git, where the run was made from a checkout."""
     command: str | list[str] = ""
     device: str = ""
     threads: int | None = None
@@ -133,6 +135,8 @@ class EmbeddingMap:
     """UMAP or t-SNE."""
     x: Floats
     y: Floats
+    genes: list[str]
+    """Their identifiers, as `gene_types`."""
     gene_types: list[str]
 
 
@@ -284,6 +288,11 @@ class Results:
     jobs: list[Job]
     bench: list[BenchRun]
     problems: list[Problem]
+
+    @property
+    def recorded(self) -> list[Run | BenchRun]:
+        """All that left a record of itself."""
+        return [*self.runs, *self.bench]
 
     def of(self, *stages: str) -> list[Run]:
         """Return the runs of some stages."""

@@ -1,6 +1,6 @@
 """Test scores as figures: all benchmarks at a glance, and each with its seeds and baselines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -18,6 +18,7 @@ from hyenadna.report.drawing import (
     name_rows,
     new,
     to_svg,
+    to_tsv,
 )
 from hyenadna.report.results import STAGES
 from hyenadna.report.scores import Score, several_models
@@ -62,6 +63,7 @@ def glance(scores: list[Score]) -> Iterator[Figure]:
         "differ between rows, so compare within a row.",
         description="; ".join(_in_words(score) for score in shown) + ".",
         svg=to_svg(figure),
+        data=to_tsv("benchmark model metric method mean sd n", map(_spread_row, _methods(shown))),
         sources=tuple(dict.fromkeys(run.metrics_file for score in shown for run in score.runs)),
     )
 
@@ -98,9 +100,27 @@ def benchmark(score: Score) -> Figure:
         caption="",
         description=_in_words(score) + ".",
         svg=to_svg(figure),
+        data=to_tsv("benchmark model metric method value", _value_rows(score)),
         sources=tuple(run.metrics_file for run in score.runs),
         small=True,
     )
+
+
+def _methods(scores: list[Score]) -> Iterator[tuple[Score, str]]:
+    return ((score, method) for score in scores for method in score.means)
+
+
+def _spread_row(of: tuple[Score, str]) -> Sequence[object]:
+    score, method = of
+    spread = score.test(method)
+    n = spread.n if method in score.stages else ""  # a baseline has no seeds
+    return score.benchmark, score.model, score.metric, method, spread.mean, spread.sd, n
+
+
+def _value_rows(score: Score) -> Iterator[Sequence[object]]:
+    for _, method in _methods([score]):
+        for value in score.test(method).values:
+            yield score.benchmark, score.model, score.metric, method, value
 
 
 def _in_words(score: Score) -> str:

@@ -157,11 +157,7 @@ def _score(benchmark: str, model: str, trained: list[Run], baseline: Run | None)
         model=model,
         metric=metric,
         info=next((run.info for run in runs if run.info.counts), RunInfo()),
-        baselines={
-            method: baseline.metrics.last("test", f"{method}.{metric}")
-            for method in BASELINES
-            if baseline
-        },
+        baselines=baseline_scores(baseline, metric),
         stages={
             stage: Spread.of(run.metrics.last("test", metric) for run in of)
             for stage, of in by_stage.items()
@@ -170,6 +166,13 @@ def _score(benchmark: str, model: str, trained: list[Run], baseline: Run | None)
         runs=runs,
         clean=_clean(by_stage, baseline, metric),
     )
+
+
+def baseline_scores(baseline: Run | None, metric: str) -> dict[str, float]:
+    """Return the test score of each trivial method, NaN of those that were not measured."""
+    if baseline is None:
+        return {}
+    return {name: baseline.metrics.last("test", f"{name}.{metric}") for name in BASELINES}
 
 
 def _clean(by_stage: dict[str, list[Run]], baseline: Run | None, metric: str) -> dict[str, Spread]:

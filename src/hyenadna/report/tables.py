@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hyenadna.report import formats
 from hyenadna.report.cells import (
@@ -33,14 +33,32 @@ from hyenadna.report.scores import (
 )
 
 
-def glance(scores: list[Score]) -> Table:
+@dataclass(frozen=True)
+class Protocol:
+    """How test scores came about, in words for the table that shows them."""
+
+    name: str
+    choice: str
+    title: str
+    caption: str
+
+
+OURS = Protocol(
+    name="scores",
+    choice="Ours: the whole test split, read once",
+    title="Test scores",
+    caption="Mean ± sample standard deviation over n seeds, on the whole test split.",
+)
+
+
+def glance(scores: list[Score], protocol: Protocol = OURS) -> Table:
     """Compare each way of training with the best trivial baseline, in few columns."""
     stages = stages_in_use(scores)
     return Table(
-        name="scores",
-        title="Test scores",
-        caption="Mean ± sample standard deviation over n seeds, on the whole test split. "
-        "The gain is that of the fine-tuned model.",
+        name=protocol.name,
+        title=protocol.title,
+        caption=f"{protocol.caption} The gain is that of the fine-tuned model.",
+        choice=protocol.choice,
         columns=[
             *name_columns(scores),
             Column("Best baseline", kind="text"),
@@ -123,7 +141,7 @@ def name_columns(scores: list[Score]) -> list[Column]:
 def names_of(score: Score, scores: list[Score]) -> list[Cell]:
     """Name a score: its benchmark, its model if there are several, its metric."""
     model = [Cell(score.model or formats.NOTHING)] if several_models(scores) else []
-    return [Cell(score.benchmark), *model, Cell(score.metric)]
+    return [Cell(score.benchmark, sources=sources_of([score])), *model, Cell(score.metric)]
 
 
 def _baseline(score: Score, method: str | None) -> Cell:
@@ -162,7 +180,7 @@ def _metric_rows(score: Score, metrics: list[str]) -> Iterable[list[Cell]]:
     for method, runs in {**methods, **stages}.items():
         prefix = f"{method}." if method in BASELINES else ""
         yield [
-            Cell(score.benchmark),
+            Cell(score.benchmark, sources=tuple(run.metrics_file for run in runs)),
             Cell("" if prefix else score.model),
             Cell(TITLES[method]),
             *(measured(runs, prefix + name) for name in metrics),
@@ -172,9 +190,13 @@ def _metric_rows(score: Score, metrics: list[str]) -> Iterable[list[Cell]]:
 def perplexities(runs: list[Run]) -> Table:
     """Show the language model of one genome beside the Markov chains."""
     names = ("perplexity", "bits_per_base", "accuracy")
-    rows = [[Cell(f"{run.model}, seed {run.seed}"), *_language(run)] for run in runs]
+    rows = [
+        [Cell(f"{run.model}, seed {run.seed}", sources=(run.metrics_file,)), *_language(run)]
+        for run in runs
+    ]
     for order in markov(runs[0], "valid") | markov(runs[0], "test"):
-        rows.append([Cell(f"Markov chain, order {order}"), *_chain(runs[0], order)])
+        title = Cell(f"Markov chain, order {order}", sources=(runs[0].metrics_file,))
+        rows.append([title, *_chain(runs[0], order)])
     for column, name in enumerate(names * 2, start=1):
         mark_best(rows, column, highest=name == "accuracy")
     return Table(
@@ -240,7 +262,7 @@ def genomes(of: list[GenomeSummary]) -> Table:
         ],
         rows=[
             [
-                Cell(genome.name),
+                Cell(genome.name, sources=(genome.path,)),
                 Cell(formats.count(genome.contigs), value=genome.contigs),
                 Cell(formats.bases(genome.bases), value=genome.bases),
                 *(_letters(genome, letter) for letter in letters),
@@ -271,7 +293,7 @@ def costs(jobs: list[Job]) -> Table:
         ],
         rows=[
             [
-                Cell(cost.rule),
+                Cell(cost.rule, sources=cost.sources),
                 Cell(str(cost.jobs), value=cost.jobs),
                 duration(cost.total),
                 duration(cost.longest),

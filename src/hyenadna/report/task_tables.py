@@ -63,7 +63,7 @@ def _group_rows(score: Score, names: list[str]) -> Iterator[list[Cell]]:
         methods[stage] = ([run for run in score.runs if run.stage == stage], "")
     for method, (runs, prefix) in methods.items():
         yield [
-            Cell(score.benchmark),
+            Cell(score.benchmark, sources=tuple(run.metrics_file for run in runs)),
             Cell("" if prefix else score.model),
             Cell(TITLES[method]),
             *(measured(runs, prefix + name) for name in names),
@@ -211,7 +211,8 @@ def prompts(of: list[Prompting]) -> Table:
         ],
         rows=[
             [
-                *map(Cell, (one.benchmark, one.model, TITLES.get(one.method, one.method))),
+                Cell(one.benchmark, sources=one.sources),
+                *map(Cell, (one.model, TITLES.get(one.method, one.method))),
                 *_places(one.method, at),
                 Cell(one.metric),
                 spread(score),

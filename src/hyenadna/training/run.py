@@ -35,6 +35,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 import hyenadna
+from hyenadna import source
 from hyenadna.errors import InputError
 from hyenadna.files import read_json, sync, write_json
 from hyenadna.training import checkpoint
@@ -251,6 +252,7 @@ class Run:
     def _record(self) -> dict[str, Any]:
         return {
             "version": hyenadna.__version__,
+            "commit": source.commit(),
             "command": " ".join(sys.argv),
             "stage": self.identity.stage,
             **({"benchmark": self.identity.benchmark} if self.identity.benchmark else {}),

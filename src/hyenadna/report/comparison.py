@@ -1,0 +1,221 @@
+"""The page that puts two results trees side by side."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from hyenadna.report import differences as diff
+from hyenadna.report import formats, provenance, setups
+from hyenadna.report.answer import Answer, Fact
+from hyenadna.report.cells import Cell, Column, Table, difference, number, spread, texts
+from hyenadna.report.comparison_figures import forest
+from hyenadna.report.completeness import inconsistencies
+from hyenadna.report.differences import Difference, differences
+from hyenadna.report.layout import Content, lay_out
+from hyenadna.report.results import STAGES, Problem, Results
+from hyenadna.report.scores import summarise
+from hyenadna.report.sections import Section
+
+HOW = (
+    f"The interval is Welch's: {diff.LEVEL:.0%} by Student's t over the seeds of both sides, "
+    "variances taken as unequal. It covers how much training varies, with seeds as independent "
+    "draws of a normal distribution, and neither the size of the test split nor that many rows "
+    "are looked at. With a single value on a side there is none."
+)
+STAGE_SECTIONS = {
+    "baselines": ("Baselines and the paper's protocol", ("baselines", "paper")),
+    "pretraining": ("Pretraining", ("pretrain", "context")),
+    "in-context": ("In-context learning", ("in_context",)),
+    "biotypes": ("Genes by biotype", ("biotypes",)),
+}
+
+
+def render(a: Results, b: Results, *, out: Path) -> str:
+    """Return the page as HTML that needs no other file, with links to the files of both trees."""
+    found = differences(a, b)
+    problems: list[Problem] = []
+    sections = [*_measured(found), *_setups(a, b, problems), *_commands(a, b)]
+    for prefix, of in (("A/", a), ("B/", b)):
+        noted = of.problems + inconsistencies(of, summarise(of))
+        problems += [replace(problem, path=prefix + problem.path) for problem in noted]
+    trained = [of for of in found if of.of.stage in STAGES]
+    content = Content(
+        answer=_answer(found, a, b),
+        glance=_table("differences", "Trained on benchmarks", trained) if trained else None,
+        instead=[],
+        figures=[forest(trained)]
+        if any(of.is_compared and not of.is_nil for of in trained)
+        else [],
+        sections=sections,
+        problems=problems,
+        missing=[],
+        data=_as_json(found, a, b),
+    )
+    return lay_out(content, {"A/": a, "B/": b}, out=out)
+
+
+def _answer(found: list[Difference], a: Results, b: Results) -> Answer:
+    return Answer(
+        title=f"HyenaDNA: {_name(b)} against {_name(a)}",
+        sentences=[*_sentences(found, a, b)],
+        facts=[*_facts(found, a, b)],
+    )
+
+
+def _name(of: Results) -> str:
+    """Return what a tree is called: the folder above, where all are called results."""
+    path = of.root.resolve()
+    return path.parent.name if path.name == "results" and path.parent.name else path.name
+
+
+def _sentences(found: list[Difference], a: Results, b: Results) -> Iterator[str]:
+    yield f"A is {a.root}, B is {b.root}; a difference is always B minus A."
+    compared = [of for of in found if of.is_compared]
+    if not compared:
+        yield "The two have no number in common."
+    same = [of for of in compared if of.verdict == "identical"]
+    if same:
+        yield f"Of {formats.plural(len(compared), 'number')} that both have, {len(same)} are equal."
+    judged = [of for of in compared if math.isfinite(of.interval[0])]
+    clear = [of for of in judged if of.is_beyond_chance]
+    if judged:
+        better = sum(of.gain > 0 for of in clear)
+        yield (
+            f"Of {formats.plural(len(judged), 'difference')} with an interval, B is better on "
+            f"{better} and worse on {len(clear) - better} beyond what seeds explain; about "
+            f"{len(judged) * (1 - diff.LEVEL):.1f} of {len(judged)} would be by chance alone."
+        )
+    for name, side, other in (("A", a, b), ("B", b, a)):
+        alone = {run.path for run in side.runs} - {run.path for run in other.runs}
+        if alone:
+            yield f"{formats.plural(len(alone), 'run')} only in {name}."
+
+
+def _facts(found: list[Difference], a: Results, b: Results) -> Iterator[Fact]:
+    compared = [of for of in found if of.is_compared]
+    yield Fact("Compared", formats.count(len(compared)), f"of {len(found)} numbers")
+    for name, of in (("A", a), ("B", b)):
+        lacking = sum(name in of.verdict.removeprefix("not in ").split(" and ")
+                      for of in found if of.verdict.startswith("not in "))  # fmt: skip
+        note = f"{formats.plural(lacking, 'number')} missing" if lacking else "nothing missing"
+        yield Fact(f"Runs in {name}", formats.count(len(of.runs)), note)
+
+
+def _measured(found: list[Difference]) -> Iterator[Section]:
+    for name, (title, stages) in STAGE_SECTIONS.items():
+        of = [one for one in found if one.of.stage in stages]
+        if of:
+            yield Section(
+                name=name,
+                title=title,
+                introduction="Every number of both trees, and B minus A.",
+                tables=[_table(f"{name}-differences", title, of)],
+            )
+
+
+def _table(name: str, title: str, of: list[Difference]) -> Table:
+    models = {one.of.model for one in of}
+    return Table(
+        name=name,
+        title=title,
+        caption=" ".join(_caption(of)),
+        columns=[
+            *texts("Data", *(["Model"] if len(models) > 1 else []), "Method", "Measure"),
+            Column("A", spread=True),
+            Column("B", spread=True),
+            Column("B − A"),
+            Column(f"{diff.LEVEL:.0%} interval"),
+            *texts("Verdict"),
+        ],
+        rows=[_row(one, with_model=len(models) > 1) for one in of],
+        sources=tuple(dict.fromkeys(path for one in of for path in _sources(one))),
+    )
+
+
+def _caption(of: list[Difference]) -> Iterator[str]:
+    yield "Mean ± sample standard deviation over n seeds."
+    if not all(one.of.higher_is_better for one in of):
+        yield "Of perplexity and mse less is better."
+    if any(math.isfinite(one.interval[0]) for one in of):
+        yield HOW
+
+
+def _sources(of: Difference) -> tuple[str, ...]:
+    return of.a.sources + of.b.sources
+
+
+def _row(of: Difference, *, with_model: bool) -> list[Cell]:
+    return [
+        Cell(of.of.subject, sources=_sources(of)),
+        *([Cell(of.of.model or formats.NOTHING)] if with_model else []),
+        Cell(of.of.method),
+        Cell(of.of.measure),
+        *(
+            spread(side.spread) if of.of.has_seeds else number(side.spread.mean)
+            for side in of.sides
+        ),
+        difference(of.value),
+        _interval(of),
+        Cell(of.verdict),
+    ]
+
+
+def _interval(of: Difference) -> Cell:
+    low, high = of.interval
+    if not math.isfinite(low):
+        return Cell(formats.NOTHING)
+    return Cell(f"{formats.signed(low)} to {formats.signed(high)}", value=f"{low:.8g} {high:.8g}")
+
+
+def _setups(a: Results, b: Results, problems: list[Problem]) -> Iterator[Section]:
+    shown = [
+        setups.software(a, b) if a.runs or b.runs else None,
+        setups.settings(a, b, problems),
+        setups.data_files(a, b),
+        setups.costs(a, b),
+        setups.timings(a, b),
+    ]
+    tables = [table for table in shown if table]
+    if tables:
+        yield Section(
+            name="setups",
+            title="What they were made with",
+            introduction="A difference between scores may come from any of these.",
+            tables=tables,
+        )
+
+
+def _commands(a: Results, b: Results) -> Iterator[Section]:
+    for name, of in (("A", a), ("B", b)):
+        if of.runs or of.bench:
+            yield Section(
+                name=f"commands-{name}",
+                title=f"Runs of {name}",
+                introduction=f"The commands that made {of.root}.",
+                commands=[
+                    *provenance.commands(of.runs, prefix=f"{name}/"),
+                    *provenance.bench_commands(of.bench, prefix=f"{name}/"),
+                ],
+            )
+
+
+def _as_json(found: list[Difference], a: Results, b: Results) -> dict[str, Any]:
+    """Return plain values; null is no number."""
+    return {
+        "a": str(a.root),
+        "b": str(b.root),
+        "differences": [
+            asdict(of.of)
+            | {
+                "a": list(of.a.spread.values),
+                "b": list(of.b.spread.values),
+                "difference": of.value if of.is_compared else None,
+                "interval": [*of.interval] if math.isfinite(of.interval[0]) else None,
+                "verdict": of.verdict,
+                "sources": [*_sources(of)],
+            }
+            for of in found
+        ],
+    }
