@@ -178,7 +178,10 @@ def test_a_malformed_table_is_refused_with_its_line(tmp_path, text, complaint):
         ),
         ("chr1\t7\t7\ta", "line 2: chr1:7-7: empty, or not within"),
         ("chr1\t-3\t7\ta", "line 2: start is '-3'; a whole number"),
-        ("chr1 1 7 a", "line 2: start is ''; a whole number"),
+        (
+            "chr1 1 7 a",
+            "line 2: 'chr1 1 7 a' is not contig, start, end and label, separated by tabs",
+        ),
         ("chr1\t1\t7", "line 2: label is empty"),
         ("chr1\t1\t7\ta\t0\tx", "line 2: strand is 'x'; +, - or . is allowed"),
     ],

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hyenadna.errors import InputError
+from hyenadna.genome import reverse_complement
 from hyenadna.inference import HyenaEmbedder, embed, embed_sequences, read_sequences, vectors
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
@@ -150,6 +151,24 @@ def test_intervals_of_a_genome_are_embedded_as_their_sequence(
     np.testing.assert_allclose(
         stacked(out), [states(network, text).mean(axis=0) for text in expected], atol=1e-5
     )
+
+
+def test_intervals_follow_their_strand(small_fasta, small_sequences, tmp_path):
+    bed = tmp_path / "x.bed"
+    bed.write_text("# a\nchr1\t5\t45\tx\t0\t-\nchr1\t5\t45\tx\t0\t+\nchr1\t5\t45\tx\t0\t.\n")
+    forward = small_sequences["chr1"][5:45]
+    assert list(read_sequences(genome=small_fasta, intervals=bed)) == [
+        ("chr1:5-45(-)", reverse_complement(forward)),
+        ("chr1:5-45", forward),
+        ("chr1:5-45", forward),
+    ]
+
+
+def test_a_strand_that_is_none_is_refused_with_its_line(small_fasta, tmp_path):
+    bed = tmp_path / "x.bed"
+    bed.write_text("chr1\t5\t45\tx\t0\t+\nchr1\t5\t45\tx\t0\t1\n")
+    with pytest.raises(InputError, match=r"x\.bed, line 2: strand is '1'; \+, - or \. is allowed"):
+        list(read_sequences(genome=small_fasta, intervals=bed))
 
 
 def test_letters_that_tokens_do_not_keep_are_counted(weights, network, tmp_path, caplog):

@@ -49,6 +49,16 @@ def test_a_tenth_is_kept_for_test_where_there_is_no_test_data(tmp_path):
     assert not has_validation(benchmark)
 
 
+def test_a_class_that_a_typo_makes_is_pointed_out(tmp_path, caplog):
+    frame = frame_of(40).assign(label=["positive"] * 20 + ["postive"] + ["negative"] * 19)
+    describe(write(tmp_path / "x.csv", frame))
+    (warning,) = (record.message for record in caplog.records if record.levelname == "WARNING")
+    assert warning == (
+        "class 'postive' has 1 item, too few for train, validation and test; "
+        "is it a typo of 'positive'?"
+    )
+
+
 def test_repeats_are_never_in_train_and_test(tmp_path):
     frame = frame_of(40)
     flipped = frame.assign(sequence=frame["sequence"].map(reverse_complement))

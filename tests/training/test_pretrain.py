@@ -270,6 +270,15 @@ def test_a_bidirectional_network_is_refused(corpus, tiny_model, tiny_recipe, tmp
     assert not (tmp_path / "out").exists()
 
 
+def test_the_scoring_of_the_whole_test_split_is_announced(
+    corpus, tiny_model, tiny_recipe, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO)
+    run(tiny_model, tiny_recipe.replace(steps=3), corpus, tmp_path)
+    bases = read_json(tmp_path / "run.json")["counts"]["test"]
+    assert f"scoring the whole test split, {bases} bases" in caplog.text
+
+
 def test_a_log_file_gets_plain_lines(corpus, tiny_model, tiny_recipe, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     run(tiny_model, tiny_recipe.replace(steps=3), corpus, tmp_path)

@@ -116,12 +116,21 @@ def _rows(reader: Any, width: int, path: Path) -> Iterator[tuple[int, list[str]]
 
 
 def _read_bed(path: Path) -> Iterator[Part]:
-    rows = (
-        (number, text.split("\t"))
-        for number, text in read_lines(path)
-        if text and not text.startswith(("#", "track", "browser"))
-    )
-    yield from _parts(path, _BED_COLUMNS, rows)
+    yield from _parts(path, _BED_COLUMNS, _bed_rows(path))
+
+
+def _bed_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield line and fields of each interval of a BED."""
+    for number, text in read_lines(path):
+        if not text or text.startswith(("#", "track", "browser")):
+            continue
+        fields = text.split("\t")
+        if len(fields) < 3:
+            raise InputError(
+                f"{path}, line {number}: {text[:60]!r} is not contig, start, end and label, "
+                "separated by tabs"
+            )
+        yield number, fields
 
 
 def _parts(

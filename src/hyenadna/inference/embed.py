@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hyenadna.data.labelled import read_fasta
+from hyenadna.data.labelled import read_fasta, read_lines
 from hyenadna.errors import InputError
-from hyenadna.genome import Genome, check_intervals, read_intervals
+from hyenadna.genome import Genome, check_intervals, read_intervals, reverse_complement
 from hyenadna.inference.embedders import Embedder, Pooling, load_embedder
 from hyenadna.inference.vectors import Vectors, check_format, grouped, write_vectors
 from hyenadna.model.device import resolve_device
@@ -141,7 +141,8 @@ def read_sequences(
     Args:
         fasta: sequences, plain or gzip, with the first word of a header as id; or
         genome: indexed FASTA, together with
-        intervals: BED of it; `contig:start-end`, zero-based, half-open, as id.
+        intervals: BED of it, whose column 6 is the strand; `contig:start-end`, zero-based,
+            half-open, is the id, with (-) behind it on the reverse strand.
     """
     if fasta is not None and genome is None and intervals is None:
         for record in read_fasta(fasta):
@@ -150,10 +151,26 @@ def read_sequences(
         source = Genome(genome)
         wanted = read_intervals(intervals)
         check_intervals(wanted, source.contigs, source=intervals)
-        for interval in wanted:
-            yield str(interval), source.read(interval.contig, interval.start, interval.end)
+        for interval, strand in zip(wanted, _read_strands(intervals), strict=True):
+            sequence = source.read(interval.contig, interval.start, interval.end)
+            if strand == "-":
+                yield f"{interval}(-)", reverse_complement(sequence)
+            else:
+                yield str(interval), sequence
     else:
         raise InputError("give either a FASTA, or a genome together with a BED of intervals")
+
+
+def _read_strands(bed: Path) -> Iterator[str]:
+    """Yield column 6 of each interval of a BED, "." where there is none."""
+    for number, line in read_lines(bed):
+        if not line or line.startswith(("#", "track", "browser")):
+            continue
+        fields = line.split("\t")
+        strand = fields[5].strip() if len(fields) > 5 else "."
+        if strand not in ("+", "-", "."):
+            raise InputError(f"{bed}, line {number}: strand is {strand!r}; +, - or . is allowed")
+        yield strand
 
 
 class _Counts:

@@ -167,6 +167,8 @@ def _cross_validate(
     scores: Scores = {}
     values: dict[str, list[float]] = {}
     for fold, (fit, test) in enumerate(folds.split(items.labels, items.labels), start=1):
+        # Boosting takes minutes a fold, or hours for a whole annotation.
+        _log.info("fold %d of %d: fitting to %d genes", fold, FOLDS, len(fit))
         train, held_out = items.take(fit), items.take(test)
         kmer = KmerModel.fit(kmers[fit], train, k=KMER_LENGTH, c=KMER_PENALTY)
         of_fold: Scores = {

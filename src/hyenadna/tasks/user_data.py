@@ -4,6 +4,7 @@
 or a folder of FASTA (`train/<class>.fa`) for each split; or `files` names them. N items, K targets.
 """
 
+import difflib
 import logging
 from collections.abc import Collection
 from pathlib import Path
@@ -92,6 +93,7 @@ def describe(
     metric = metric or METRIC[data.task.kind]
     summary = f"{_summarise(data)}; {_summarise_splits(data)}; headline metric {metric}"
     _LOG.info("%s: %s", train.name or train, summary)
+    _warn_of_rare_classes(data)
     return benchmark.replace(kind=data.task.kind, metric=metric, description=summary)
 
 
@@ -214,6 +216,27 @@ def _summarise(data: _Data) -> str:
         targets = "target" if len(task.classes) == 1 else "targets"
         what += f" with {len(task.classes)} {targets} ({_shorten(task.classes)})"
     return f"{items}, {what}" + (f", as {task.reason}" if task.reason else "")
+
+
+def _warn_of_rare_classes(data: _Data) -> None:
+    """Point out classes that not every split can have, such as those that a typo makes."""
+    if data.task.kind != "single":
+        return
+    classes = data.task.classes
+    labels = np.concatenate([items.labels for items in data.sets.values()])
+    counts = np.bincount(labels, minlength=len(classes)).tolist()
+    for name, count in zip(classes, counts, strict=True):
+        if count >= len(SPLITS):
+            continue
+        near = difflib.get_close_matches(name, [of for of in classes if of != name], n=1)
+        hint = f"; is it a typo of {near[0]!r}?" if near else ""
+        _LOG.warning(
+            "class %r has %d item%s, too few for train, validation and test%s",
+            name,
+            count,
+            "s" * (count > 1),
+            hint,
+        )
 
 
 def _summarise_splits(data: _Data) -> str:

@@ -147,6 +147,8 @@ class _Pretraining:
             world=self.world,
         )
         if "test" in self.evaluations:
+            if self.world.is_main:  # Unlike validation it has no limit, and can outlast training.
+                _log.info("scoring the whole test split, %d bases", self.corpus.bases("test"))
             run.log(step, "test", self._score("test"))
         if self.world.is_main:
             self.network.save_pretrained(run.staging)
