@@ -9,14 +9,13 @@ PIP := $(PYTHON) -m pip --python $(VENV)/bin/python --disable-pip-version-check
 
 .PHONY: demo test check gpu install clean
 
-# Without a lock, as a run that was killed leaves one behind; trainers lock their own folders.
 demo: $(VENV)/.workflow
-	PATH="$(BIN):$$PATH" snakemake --configfile config/demo.yaml --cores $(CORES) --nolock
+	PATH="$(BIN):$$PATH" snakemake --configfile config/demo.yaml --cores $(CORES)
 	@echo "The report is $(CURDIR)/results/report.html"
 
 # One thread each: the tests run side by side.
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not gpu and not slurm"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

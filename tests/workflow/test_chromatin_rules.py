@@ -59,4 +59,4 @@ def test_tables_in_hg19_are_lifted_for_a_benchmark_of_hg38(
     dry = snakemake(checkout, "-n", "--", run)
     assert dry.returncode == 0, dry.stdout
     assert dry.stdout.count("exec hyenadna lift ") == 2
-    assert "download_chain" in dry.stdout
+    assert "hyenadna download resources/chains/hg19ToHg38.over.chain.gz" in dry.stdout

@@ -18,6 +18,7 @@ Snakemake = Callable[..., subprocess.CompletedProcess[str]]
         ("stages=[finetun]", "stages: 'finetun' is not one of ['finetune', 'scratch', 'probe']"),
         ("bench={lengths: {atention: []}}", "bench: lengths: key 'atention' is unknown; did you"),
         ("bench={dtype: f32}", "bench: dtype: 'f32' is not one of ['fp32', 'bf16', 'fp16']"),
+        ("stages=[probe,probe]", "stages: ['probe', 'probe'] has non-unique elements"),
         ("genome=mm10", "config/genomes.tsv: mm10: pretraining needs its intervals"),
     ],
 )
@@ -26,7 +27,10 @@ def test_wrong_value_is_refused(
 ) -> None:
     dry = snakemake(unchanged_checkout, "-n", "--config", setting)
     assert dry.returncode != 0
-    assert message in dry.stdout
+    last = dry.stdout.rstrip().rpartition("\n")[2]
+    assert last.startswith("hyenadna: ")
+    assert message in last
+    assert 'File "' not in dry.stdout
 
 
 GENOME = "odd\tHomo sapiens\thg38\t\todd.fa\t\t\t\tfree\n"
@@ -41,7 +45,11 @@ def split_as(intervals: str) -> str:
     ("table", "row", "message"),
     [
         ("genomes", GENOME * 2, "'odd' is there twice"),
-        ("genomes", GENOME.replace("free", "free\tmore"), "'(beyond the last column)' is unknown"),
+        (
+            "genomes",
+            GENOME.replace("free", "free\t\t\tmore"),
+            "'(beyond the last column)' is unknown",
+        ),
         ("genomes", GENOME.replace("odd\t", "o/d\t"), "genome: 'o/d' does not match"),
         ("genomes", split_as("vaild=chr1"), "odd: intervals: 'vaild' is unknown; did you mean 'va"),
         ("genomes", split_as("test=chr1"), "odd: intervals: no contig to validate on; add valid="),

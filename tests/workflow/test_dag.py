@@ -92,7 +92,7 @@ def test_every_command_of_a_rule_is_one_that_the_cli_accepts(dry_runs: dict[str,
         used.add(name)
     assert used == {
         "genome", "tokenize", "pretrain", "finetune", "baselines", "biotypes", "report",
-        "perplexity", "in-context",
+        "perplexity", "in-context", "download",
         "bench long-conv", "bench attention", "bench model",
     }  # fmt: skip
 

@@ -53,7 +53,7 @@ def start(new_checkout: Callable[[], Path], environment: dict[str, str]) -> Star
             (folder / "config" / "training" / "micro.yaml").write_text(PRETRAINING)
             (folder / "config" / "finetuning" / "micro.yaml").write_text(FINETUNING)
             (folder / "micro.yaml").write_text(CONFIG)
-        command = ["snakemake", "--configfile", "micro.yaml", "--cores", "2", "--nolock"]
+        command = ["snakemake", "--configfile", "micro.yaml", "--cores", "2"]
         with (folder / "output.txt").open("ab") as output:
             process = subprocess.Popen(
                 command,

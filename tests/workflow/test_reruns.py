@@ -7,7 +7,7 @@ calls them.
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +44,18 @@ bench) cd "$out" && touch measurements.tsv run.json ;;
     predictions.parquet leaks.tsv ;;
 esac
 """
+# What a result does not depend on: a file, and a change to it.
+INDIFFERENT = {
+    "run.yaml": ("threads: 1", "threads: 2"),
+    "profiles/default/config.yaml": (r"\Z", "latency-wait: 7\n"),
+    "workflow/report/finetune.rst": ("^", "Another caption. "),
+    "workflow/rules/finetune.smk": ('category="Benchmarks"', 'category="Elsewhere"'),
+    "workflow/rules/pretrain.smk": (r"runtime=.*,", "runtime=7,"),
+    "workflow/rules/baselines.smk": (r"mem_mb=.*,", "mem_mb=9000,"),
+    "workflow/rules/genome.smk": (r'"../envs/\w+.yaml"', '"../envs/other.yaml"'),
+}
 PROMOTERS = "results/finetune/tiny-1k/demo_promoters/seed0"
+PRETRAINED = "results/pretrain/tiny-1k/demo_human/seed0"
 CODING = "results/finetune/tiny-1k/demo_coding_vs_intergenic/seed0"
 
 
@@ -105,6 +116,13 @@ def test_comments_rerun_nothing(finished: Finished) -> None:
         assert not finished.reruns()
 
 
+def test_what_no_result_depends_on_reruns_nothing(finished: Finished) -> None:
+    with ExitStack() as changes:
+        for name, change in INDIFFERENT.items():
+            changes.enter_context(edited(finished.folder / name, *change))
+        assert not finished.reruns()
+
+
 def test_result_of_a_stopped_rerun_is_missed_though_a_report_is_there(finished: Finished) -> None:
     metrics = finished.folder / CODING / "metrics.tsv"
     aside = metrics.rename(finished.folder / "aside.tsv")
@@ -133,3 +151,21 @@ def test_another_length_measures_its_operation_alone(finished: Finished) -> None
 
 def test_forcing_one_result_reruns_it_alone(finished: Finished) -> None:
     assert finished.reruns("--force", "--", f"{PROMOTERS}/metrics.tsv") == {PROMOTERS}
+
+
+def test_forcing_a_rule_for_a_family_reruns_it_there_alone(finished: Finished) -> None:
+    assert finished.reruns("--forcerun", "finetune", "--", "genomic_benchmarks") == {CODING}
+
+
+def test_a_run_can_end_before_the_report(finished: Finished) -> None:
+    forced = finished.reruns("--forcerun", "pretrain", "--until", "finetune")
+    assert forced == {PRETRAINED, PROMOTERS, CODING}
+
+
+def test_touching_accepts_what_is_there(finished: Finished) -> None:
+    table = finished.folder / "config" / "benchmarks.tsv"
+    with edited(table, r"(demo_promoters\t.*\t)mcc", r"\1accuracy"):
+        finished.run("--touch")
+        assert not finished.reruns()
+    # The row is as it was again, and accepted too, for the tests that follow.
+    finished.run("--touch")

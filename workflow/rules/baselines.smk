@@ -14,18 +14,18 @@ rule baselines:
             caption="../report/baselines.rst",
             category="Benchmarks",
             subcategory="{benchmark}",
-            labels={"stage": "baselines", "model": "none", "seed": "none"},
+            labels={"stage": "baselines", "model": "none", "run": "none"},
         ),
     log:
         "results/logs/baselines/{benchmark}.log",
     benchmark:
         "results/benchmarks/baselines/{benchmark}.tsv"
     conda:
-        "../envs/hyenadna.yaml"
+        TRAINING_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=doubling(8000),
+        runtime=doubling(240, at_most=DAY),
     params:
         version=VERSION,
         row=benchmark_row,

@@ -15,12 +15,12 @@ rule bench_long_conv:
     benchmark:
         "results/benchmarks/bench_long_conv.tsv"
     conda:
-        "../envs/hyenadna.yaml"
+        TRAINING_ENVIRONMENT
     # All cores, so that no other job of this machine runs beside it and spoils its times.
-    threads: workflow.cores
+    threads: CORES
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=doubling(16000),
+        runtime=doubling(240, at_most=DAY),
         gpu=GPU,
         cpus_per_task=config["threads"],
     params:
@@ -49,11 +49,11 @@ rule bench_attention:
     benchmark:
         "results/benchmarks/bench_attention.tsv"
     conda:
-        "../envs/hyenadna.yaml"
-    threads: workflow.cores
+        TRAINING_ENVIRONMENT
+    threads: CORES
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=doubling(16000),
+        runtime=doubling(240, at_most=DAY),
         gpu=GPU,
         cpus_per_task=config["threads"],
     params:
@@ -79,11 +79,11 @@ rule bench_model:
     benchmark:
         "results/benchmarks/bench_model.tsv"
     conda:
-        "../envs/hyenadna.yaml"
-    threads: workflow.cores
+        TRAINING_ENVIRONMENT
+    threads: CORES
     resources:
-        mem_mb=32000,
-        runtime=240,
+        mem_mb=doubling(32000),
+        runtime=doubling(240, at_most=DAY),
         gpu=GPU,
         cpus_per_task=config["threads"],
     params:

@@ -13,6 +13,7 @@ rule map_biotypes:
             "results/biotypes/{model}/{benchmark}/seed{seed}/umap.tsv",
             caption="../report/biotypes.rst",
             category="Biotypes",
+            subcategory="{benchmark}",
             labels={"table": "map", "model": "{model}", "seed": "{seed}"},
         ),
         tsne="results/biotypes/{model}/{benchmark}/seed{seed}/tsne.tsv",
@@ -21,6 +22,7 @@ rule map_biotypes:
             "results/biotypes/{model}/{benchmark}/seed{seed}/metrics.tsv",
             caption="../report/biotypes.rst",
             category="Biotypes",
+            subcategory="{benchmark}",
             labels={"table": "metrics", "model": "{model}", "seed": "{seed}"},
         ),
     log:
@@ -28,11 +30,11 @@ rule map_biotypes:
     benchmark:
         "results/benchmarks/biotypes/{model}.{benchmark}.seed{seed}.tsv"
     conda:
-        "../envs/hyenadna.yaml"
+        TRAINING_ENVIRONMENT
     threads: config["threads"]
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=doubling(8000),
+        runtime=doubling(240, at_most=DAY),
         gpu=GPU,
         cpus_per_task=config["threads"],
     params:
@@ -55,9 +57,9 @@ use rule map_biotypes as map_biotypes_by_others with:
     wildcard_constraints:
         model=one_of(OTHER_MODELS or ["-"]),
     conda:
-        "../envs/transformers.yaml"
+        TRANSFORMERS_ENVIRONMENT
     resources:
-        mem_mb=24_000,
-        runtime=1440,
+        mem_mb=doubling(24_000),
+        runtime=DAY,
         gpu=GPU,
         cpus_per_task=config["threads"],

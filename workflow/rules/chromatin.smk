@@ -19,11 +19,11 @@ rule chromatin_tables:
     benchmark:
         "results/benchmarks/chromatin_tables/{folder}.{genome}.tsv"
     conda:
-        "../envs/hyenadna.yaml"
+        "../envs/genome.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=doubling(8000),
+        runtime=doubling(240, at_most=DAY),
     params:
         version=VERSION,
         keep=f" --keep {config['bins_with']}" if config["bins_with"] else "",
@@ -44,11 +44,11 @@ rule lift_windows:
     benchmark:
         "results/benchmarks/lift_windows/{folder}.{split}.tsv"
     conda:
-        "../envs/hyenadna.yaml"
+        "../envs/liftover.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=doubling(4000),
+        runtime=doubling(240, at_most=DAY),
     params:
         version=VERSION,
     shell:

@@ -1,6 +1,7 @@
 # Configuration and tables: read once, checked, and looked up by the rules.
 import csv
 import difflib
+import functools
 import itertools
 import math
 import re
@@ -9,9 +10,17 @@ from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
-from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from hyenadna import __version__ as VERSION
+from hyenadna.workflow import preflight
+from hyenadna.errors import InputError
+
+
+def refuse(message):
+    """End with one line; to an exception Snakemake would add where in our code it was raised."""
+    logger.error(f"hyenadna: {message}")
+    raise SystemExit(1)
 
 
 def known(name, names, what):
@@ -20,7 +29,7 @@ def known(name, names, what):
         return name
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-    raise WorkflowError(f"{what} {name!r} is unknown; {hint}")
+    refuse(f"{what} {name!r} is unknown; {hint}")
 
 
 def check_keys(record, rules, where):
@@ -31,14 +40,25 @@ def check_keys(record, rules, where):
             check_keys(value, rules["properties"][key], f"{where}: {key}")
 
 
+@functools.cache
+def read_yaml(path):
+    """Return what a YAML file holds; it is read once, since thousands of jobs may ask for it."""
+    return yaml.safe_load(Path(path).read_text())
+
+
+@functools.cache
+def schema_path(schema):
+    """Return the path of workflow/schemas/<schema>.schema.yaml."""
+    return workflow.source_path(f"../schemas/{schema}.schema.yaml")
+
+
 def check(record, schema, where):
     """Check a mapping against workflow/schemas/<schema>.schema.yaml."""
-    path = workflow.source_path(f"../schemas/{schema}.schema.yaml")
-    rules = yaml.safe_load(Path(path).read_text())
+    rules = read_yaml(schema_path(schema))
     check_keys(record, rules, where)
     for error in Draft202012Validator(rules).iter_errors(record):
         key = "".join(f"{of}: " for of in error.absolute_path if isinstance(of, str))
-        raise WorkflowError(f"{where}: {key}{error.message}")
+        refuse(f"{where}: {key}{error.message}")
 
 
 def read_table(path, schema):
@@ -53,9 +73,7 @@ def read_table(path, schema):
             check(row, schema, where)
             name = row[reader.fieldnames[0]]
             if name in table:
-                raise WorkflowError(
-                    f"{where}: {name!r} is there twice; names must be unique"
-                )
+                refuse(f"{where}: {name!r} is there twice; names must be unique")
             table[name] = row
     return table
 
@@ -67,7 +85,7 @@ def read_grid(path):
     try:
         grid = yaml.safe_load(Path(path).read_text())
     except (OSError, yaml.YAMLError) as error:
-        raise WorkflowError(f"paper_grid: {path}: {error}")
+        refuse(f"paper_grid: {path}: {error}")
     check(grid, "paper_grid", path)
     return grid
 
@@ -88,7 +106,7 @@ def check_benchmark(row, where):
         row["family"] == "genomic_benchmarks" and row["genomes"]
     )
     if by_class and ("" in classes or len(classes) < 2):
-        raise WorkflowError(
+        refuse(
             f"{where}: genomes: {row['family']} needs class=genome for each of its classes, "
             f"separated by commas, got {row['genomes']!r}"
         )
@@ -102,7 +120,7 @@ def check_config(where):
             known(model, MODELS, f"{where}: {key}:")
     for model in config["embedding_models"]:
         if model in MODELS:
-            raise WorkflowError(
+            refuse(
                 f"{where}: embedding_models: {model!r} is the name of a file in config/models; "
                 "choose another"
             )
@@ -112,16 +130,14 @@ def check_config(where):
     known(config["genome"], [*GENOMES, *config["mixtures"]], f"{where}: genome:")
     for genome in weights_of(config["genome"]):
         if not GENOMES[genome]["intervals"]:
-            raise WorkflowError(
-                f"config/genomes.tsv: {genome}: pretraining needs its intervals"
-            )
+            refuse(f"config/genomes.tsv: {genome}: pretraining needs its intervals")
 
 
 def check_mixtures(where):
     """Check the genomes of every mixture, and that its name is none of theirs."""
     for mixture, weights in config["mixtures"].items():
         if mixture in GENOMES:
-            raise WorkflowError(
+            refuse(
                 f"{where}: mixtures: {mixture!r} is the name of a genome; choose another"
             )
         for genome in weights:
@@ -133,11 +149,24 @@ def weights_of(name):
     return config["mixtures"].get(name, {name: 1})
 
 
+def check_here():
+    """Refuse a folder in which Snakemake itself could not work, as it takes a page to say so."""
+    if workflow.remote_exec or workflow.subprocess_exec:
+        return
+    try:
+        preflight.check_folders([Path(".snakemake/metadata")], room=0)
+    except InputError as error:
+        refuse(error)
+
+
 def one_of(names):
     """Return a regular expression that matches the names and nothing else."""
     return "|".join(map(re.escape, names))
 
 
+check_here()
+# All there are; `--report` and others are told of none.
+CORES = workflow.resource_settings.cores or 1
 # What a job other than pretraining uses.
 GPU = min(1, config["gpus"])
 # Models of others that embed genes too, by the name that they have in results.

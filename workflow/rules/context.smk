@@ -14,12 +14,14 @@ rule perplexity_by_context:
             "results/context/{model}/{genome}/seed{seed}/positions.tsv",
             caption="../report/context.rst",
             category="Pretraining",
+            subcategory="{genome}",
             labels={"table": "bits by position", "model": "{model}", "seed": "{seed}"},
         ),
         metrics=report(
             "results/context/{model}/{genome}/seed{seed}/metrics.tsv",
             caption="../report/context.rst",
             category="Pretraining",
+            subcategory="{genome}",
             labels={"table": "by context", "model": "{model}", "seed": "{seed}"},
         ),
     log:
@@ -27,11 +29,11 @@ rule perplexity_by_context:
     benchmark:
         "results/benchmarks/context/{model}.{genome}.seed{seed}.tsv"
     conda:
-        "../envs/hyenadna.yaml"
+        TRAINING_ENVIRONMENT
     threads: config["threads"]
     resources:
-        mem_mb=16000,
-        runtime=720,
+        mem_mb=doubling(16000),
+        runtime=doubling(720, at_most=DAY),
         gpu=GPU,
         cpus_per_task=config["threads"],
     params:

@@ -28,10 +28,10 @@ rule finetune:
     benchmark:
         "results/benchmarks/{stage}/{model}.{benchmark}.{run}.tsv"
     conda:
-        "../envs/hyenadna.yaml"
+        TRAINING_ENVIRONMENT
     threads: config["threads"]
     resources:
-        mem_mb=8000,
+        mem_mb=doubling(8000),
         runtime=720,
         gpu=GPU,
         cpus_per_task=config["threads"],

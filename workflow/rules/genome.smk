@@ -9,11 +9,11 @@ rule prepare_genome:
         index="results/genomes/{genome}/genome.fa.fai",
     log:
         "results/logs/prepare_genome/{genome}.log",
-    benchmark:
-        "results/benchmarks/prepare_genome/{genome}.tsv"
+    # With --cache, folders of runs share it, and its tokens; what may be shared has no `benchmark`.
+    cache: "omit-software"
     priority: 1
     conda:
-        "../envs/hyenadna.yaml"
+        "../envs/genome.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -41,7 +41,7 @@ rule split_by_contigs:
     priority: 1
     localrule: True
     conda:
-        "../envs/hyenadna.yaml"
+        "../envs/genome.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -67,7 +67,7 @@ rule copy_intervals:
     priority: 1
     localrule: True
     conda:
-        "../envs/hyenadna.yaml"
+        "../envs/genome.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -88,11 +88,10 @@ rule tokenize:
         index="results/genomes/{genome}/tokens/index.json",
     log:
         "results/logs/tokenize/{genome}.log",
-    benchmark:
-        "results/benchmarks/tokenize/{genome}.tsv"
+    cache: "omit-software"
     priority: 1
     conda:
-        "../envs/hyenadna.yaml"
+        "../envs/genome.yaml"
     threads: 1
     resources:
         mem_mb=4000,

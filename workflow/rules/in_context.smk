@@ -35,10 +35,10 @@ rule in_context:
         tuned="[0-9]+",
         shots="[0-9]+",
     conda:
-        "../envs/hyenadna.yaml"
+        TRAINING_ENVIRONMENT
     threads: config["threads"]
     resources:
-        mem_mb=8000,
+        mem_mb=doubling(8000),
         runtime=720,
         gpu=GPU,
         cpus_per_task=config["threads"],

@@ -1,17 +1,56 @@
 # What a job reads and is told, by the tables and the configuration.
+from hyenadna import downloads
+
 # What the settings of in-context learning are called in paths: of each method, what is tuned.
 TUNED = {
     "soft_prompt": ("tokens", "prompt_tokens"),
     "few_shot": ("samples", "tuning_samples"),
 }
-INTERVAL_TABLES = "resources/benchmarks/genomic_benchmarks"
+# What comes from the network, by its path below resources/; genomes are in their own table.
+DOWNLOADS = read_table("config/downloads.tsv", "downloads")
+FROM_NETWORK = [name for name, row in GENOMES.items() if "://" in row["source"]]
 
 
 def genome_source(wildcards):
     """Return the FASTA of a genome: the file in the table, or where its URL is downloaded to."""
-    source = GENOMES[wildcards.genome]["source"]
-    downloaded = f"resources/genomes/{wildcards.genome}.fa.gz"
-    return downloaded if "://" in source else source
+    if wildcards.genome in FROM_NETWORK:
+        return f"resources/genomes/{wildcards.genome}.fa.gz"
+    return GENOMES[wildcards.genome]["source"]
+
+
+def file_of(row):
+    """Return what tells that a row is for another file than before: not from where else it is."""
+    return [row.get("url", row.get("source")), row["sha256"]]
+
+
+def download_options(wildcards, output):
+    """Return the options of `hyenadna download` that the configuration asks for.
+
+    A function of `output`, so that it does not decide on a rerun: a file stays the same, wherever
+    it is fetched from.
+    """
+    mirror = f" --mirror {shlex.quote(config['mirror'])}" if config["mirror"] else ""
+    return f"{mirror}{' --offline' if config['offline'] else ''}"
+
+
+def check_downloads(jobs):
+    """Refuse a run that would fetch files in vain, before it starts."""
+    files = [
+        Path(file)
+        for job in jobs
+        if job.rule.name in ("download_genome", "download_file")
+        for file in job.output
+    ]
+    sources = downloads.read_sources(
+        Path("config/downloads.tsv"), Path("config/genomes.tsv")
+    )
+    wishes = downloads.Wishes(mirror=config["mirror"], offline=config["offline"])
+    downloads.check_available(
+        [sources.of(file) for file in sorted(files)],
+        downloads.Downloader(
+            downloads.Recorded(Path("config/downloads.lock.tsv")), wishes
+        ),
+    )
 
 
 def contig_split(genome):
@@ -23,13 +62,13 @@ def contig_split(genome):
         role, _, contigs = part.partition("=")
         known(role, ("valid", "test", "skip"), where)
         if role in split or not all(contigs.split(",")):
-            raise WorkflowError(
+            refuse(
                 f"{where} {part!r}: a BED, or contigs by split as in "
                 "valid=chr1,chr2 test=chr3 skip=chrY, each once, is allowed"
             )
         split[role] = contigs.split(",")
     if split and "valid" not in split:
-        raise WorkflowError(f"{where} no contig to validate on; add valid=<contig>")
+        refuse(f"{where} no contig to validate on; add valid=<contig>")
     return split
 
 
@@ -49,31 +88,43 @@ def genome_intervals(wildcards):
     """Return the BED of a genome's splits."""
     intervals = GENOMES[wildcards.genome]["intervals"]
     if not intervals:
-        raise WorkflowError(f"config/genomes.tsv: {wildcards.genome} has no intervals")
+        refuse(f"config/genomes.tsv: {wildcards.genome} has no intervals")
     return intervals
 
 
 def benchmark_data(wildcards):
+    """Return the files of a benchmark."""
+    return data_of(wildcards.benchmark)
+
+
+@functools.cache
+def data_of(benchmark):
     """Return the files of a benchmark: those in its folder, or those that are downloaded to it."""
-    row = BENCHMARKS[wildcards.benchmark]
+    row = BENCHMARKS[benchmark]
+    if not row["data"]:
+        return []
     data = Path(row["data"])
-    if data.is_relative_to(INTERVAL_TABLES):
-        return expand(
-            f"{data}/{{split}}/{{label}}.csv.gz",
-            split=["train", "test"],
-            label=genomes_by_class(row),
-        )
     if row["family"] == "biotypes" or data.is_file():
         return str(data)
     if row["family"] == "chromatin_profile" and tables_to_make(row):
         return tables_to_make(row)
     files = sorted(str(path) for path in data.rglob("[!.]*") if path.is_file())
-    if row["data"] and not files:
-        raise WorkflowError(
-            f"config/benchmarks.tsv: {wildcards.benchmark}: there is no file in {data}; "
+    fetched = files_below(data)
+    # What somebody has put there themselves is taken in place of what would be fetched.
+    if set(files) <= set(fetched):
+        files = fetched
+    if not files:
+        refuse(
+            f"config/benchmarks.tsv: {benchmark}: there is no file in {data}; "
             "config/README.md says what belongs there"
         )
-    return files if row["data"] else []
+    return files
+
+
+def files_below(folder):
+    """Return the files of a folder that come from the network."""
+    files = (Path("resources", file) for file in DOWNLOADS)
+    return sorted(str(file) for file in files if file.is_relative_to(folder))
 
 
 def tables_to_make(row):
@@ -207,16 +258,14 @@ def values(path_of):
     """
 
     def read(wildcards):
-        with open(path_of(wildcards)) as file:
-            return yaml.safe_load(file)
+        return read_yaml(path_of(wildcards))
 
     return read
 
 
 def context_of(model):
     """Return the most tokens that a network takes; the CNN is made to measure."""
-    with open(f"config/models/{model}.yaml") as file:
-        return yaml.safe_load(file).get("max_seq_len", math.inf)
+    return read_yaml(f"config/models/{model}.yaml").get("max_seq_len", math.inf)
 
 
 def contexts_of(model):

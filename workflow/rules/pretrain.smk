@@ -19,7 +19,8 @@ rule pretrain:
             "results/pretrain/{model}/{genome}/seed{seed}/metrics.tsv",
             caption="../report/pretrain.rst",
             category="Pretraining",
-            labels={"model": "{model}", "genome": "{genome}", "seed": "{seed}"},
+            subcategory="{genome}",
+            labels={"table": "by step", "model": "{model}", "seed": "{seed}"},
         ),
     log:
         "results/logs/pretrain/{model}.{genome}.seed{seed}.log",
@@ -27,15 +28,18 @@ rule pretrain:
         "results/benchmarks/pretrain/{model}.{genome}.seed{seed}.tsv"
     # Most else waits for it, so it and what it waits for go first.
     priority: 1
-    # A job that was stopped has saved, and goes on.
-    retries: config["retries"]
+    # A job that was stopped has saved, and goes on. Within a job of a cluster Snakemake reads this
+    # again, and would start over there what the one that submitted it is to submit again.
+    retries: 0 if workflow.remote_exec else config["retries"]
     conda:
-        "../envs/hyenadna.yaml"
+        TRAINING_ENVIRONMENT
     threads: config["threads"]
     resources:
         mem_mb=16000,
-        runtime=2880,
+        runtime=DAY,
         gpu=config["gpus"],
+        # One machine has them all; torchrun reaches no other.
+        nodes=1,
         # Under SLURM, `threads` is capped at the cores of the machine that submits.
         cpus_per_task=config["threads"],
     params:

@@ -23,7 +23,7 @@ rule report:
     benchmark:
         "results/benchmarks/report.tsv"
     conda:
-        "../envs/hyenadna.yaml"
+        "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=2000,

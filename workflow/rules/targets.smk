@@ -55,7 +55,7 @@ def runs_on(benchmark):
     """Return the metrics of every run and of the baselines on a benchmark."""
     models = fitting(config["models"], benchmark)
     if not models:
-        raise WorkflowError(
+        refuse(
             f"config/benchmarks.tsv: {benchmark}: items have {BENCHMARKS[benchmark]['length']} "
             f"nucleotides, more than any of the models takes: {', '.join(config['models'])}; "
             "add one of longer context, or leave the benchmark out"
@@ -144,9 +144,7 @@ def target(family):
     def runs(wildcards):
         names = benchmarks_of(family)
         if not names:
-            raise WorkflowError(
-                f"the configuration lists no benchmark of the family {family}"
-            )
+            refuse(f"the configuration lists no benchmark of the family {family}")
         return gene_runs() if family == "biotypes" else benchmark_runs(names)
 
     return runs

@@ -8,7 +8,7 @@ import typer
 
 from hyenadna import __version__
 from hyenadna.bench.commands import commands as _bench
-from hyenadna.cli import benchmarks, genomes, models, pretraining, summary
+from hyenadna.cli import benchmarks, downloads, genomes, models, plan, pretraining, summary
 from hyenadna.errors import InputError, Interrupted
 
 _commands = typer.Typer(
@@ -19,7 +19,7 @@ _commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _part in (genomes, pretraining, benchmarks, models, summary):
+for _part in (downloads, genomes, pretraining, benchmarks, models, summary, plan):
     _commands.add_typer(_part.commands)
 _commands.add_typer(_bench)
 
