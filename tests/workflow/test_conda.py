@@ -8,36 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conda_channel import write_channel
+from micro import configure
 
 ROOT = Path(__file__).parents[2]
-MODEL = "d_model: 16\nn_layer: 1\nd_inner: 32\nmax_seq_len: 1026\n"
-PRETRAINING = """\
-length: 128
-steps: 2
-batch_size: 4
-validate_every: 2
-validation_tokens: 4096
-checkpoint_every: 2
-"""
-FINETUNING = "epochs: 1\nbatch_size: 32\ncheckpoint_every: 100\n"
-CONFIG = """\
-genome: demo_worm
-models: [micro]
-baseline_models: []
-scratch_models: []
-paper_grid: ""
-pretraining: config/training/micro.yaml
-pretraining_seed: 0
-contexts: [128]
-benchmarks: [demo_promoters]
-finetuning: config/finetuning/micro.yaml
-stages: [finetune]
-seeds: [0]
-threads: 1
-gpus: 0
-retries: 0
-bench: {lengths: {long_conv: [], attention: [], model: []}}
-"""
 # On PATH behind an environment and before all else: what a job outside of one would find.
 OUTSIDE = "#!/bin/sh\necho 'outside of its environment' >&2\nexit 1\n"
 # As in real conda, where bare names of channels are found.
@@ -75,10 +48,12 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkout(new_checkout: Callable[[], Path]) -> Path:
     """A checkout with a configuration of seconds."""
     folder = new_checkout()
-    (folder / "config" / "models" / "micro.yaml").write_text(MODEL)
-    (folder / "config" / "training" / "micro.yaml").write_text(PRETRAINING)
-    (folder / "config" / "finetuning" / "micro.yaml").write_text(FINETUNING)
-    (folder / "micro.yaml").write_text(CONFIG)
+    configure(
+        folder,
+        pretraining={"steps": 2, "validate_every": 2, "checkpoint_every": 2},
+        finetuning={"epochs": 1, "batch_size": 32, "checkpoint_every": 100},
+        config={"contexts": [128]},
+    )
     return folder
 
 

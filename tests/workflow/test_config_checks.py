@@ -33,6 +33,18 @@ def test_wrong_value_is_refused(
     assert 'File "' not in dry.stdout
 
 
+def test_genome_that_is_not_where_its_row_says_is_refused(
+    snakemake: Snakemake, new_checkout: Callable[[], Path]
+) -> None:
+    checkout = new_checkout()
+    with (checkout / "config" / "genomes.tsv").open("a") as file:
+        file.write(split_as("valid=chr1"))
+    dry = snakemake(checkout, "-n", "--", "results/genomes/odd/genome.fa")
+    assert dry.returncode != 0
+    last = dry.stdout.rstrip().rpartition("\n")[2]
+    assert last.startswith("hyenadna: config/genomes.tsv: odd: there is no file odd.fa")
+
+
 GENOME = "odd\tHomo sapiens\thg38\t\todd.fa\t\t\t\tfree\n"
 
 

@@ -9,35 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from micro import configure
 
-MODEL = "d_model: 16\nn_layer: 1\nd_inner: 32\nmax_seq_len: 1026\n"
-PRETRAINING = """\
-length: 128
-steps: 120
-batch_size: 4
-validate_every: 40
-validation_tokens: 4096
-checkpoint_every: 10
-"""
-FINETUNING = "epochs: 2\nbatch_size: 16\ncheckpoint_every: 5\n"
-CONFIG = """\
-genome: demo_worm
-models: [micro]
-baseline_models: []
-scratch_models: []
-paper_grid: ""
-pretraining: config/training/micro.yaml
-pretraining_seed: 0
-contexts: [64, 128]
-benchmarks: [demo_promoters]
-finetuning: config/finetuning/micro.yaml
-stages: [finetune, probe]
-seeds: [0]
-threads: 1
-gpus: 0
-retries: 0
-bench: {lengths: {long_conv: [], attention: [], model: []}}
-"""
 Start = Callable[..., tuple[Path, subprocess.Popen[bytes]]]
 CLOCKS = ("tokens_per_second",)
 
@@ -49,10 +22,12 @@ def start(new_checkout: Callable[[], Path], environment: dict[str, str]) -> Star
     def start(folder: Path | None = None) -> tuple[Path, subprocess.Popen[bytes]]:
         if folder is None:
             folder = new_checkout()
-            (folder / "config" / "models" / "micro.yaml").write_text(MODEL)
-            (folder / "config" / "training" / "micro.yaml").write_text(PRETRAINING)
-            (folder / "config" / "finetuning" / "micro.yaml").write_text(FINETUNING)
-            (folder / "micro.yaml").write_text(CONFIG)
+            configure(
+                folder,
+                pretraining={"steps": 120, "validate_every": 40, "checkpoint_every": 10},
+                finetuning={"epochs": 2, "batch_size": 16, "checkpoint_every": 5},
+                config={"contexts": [64, 128], "stages": ["finetune", "probe"]},
+            )
         command = ["snakemake", "--configfile", "micro.yaml", "--cores", "2"]
         with (folder / "output.txt").open("ab") as output:
             process = subprocess.Popen(

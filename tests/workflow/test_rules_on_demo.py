@@ -14,56 +14,47 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from micro import configure
 
 pytestmark = pytest.mark.slow
 
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
 CONTIG = "chrX_2000000_2440000"
-TRAINING = "batch_size: 32\ncheckpoint_every: 4\n"
-RECIPES = {
-    "models": "d_model: 16\nn_layer: 1\nd_inner: 32\nmax_seq_len: 1026\n",
-    "training": f"{TRAINING}length: 128\nsteps: 4\nvalidate_every: 4\nvalidation_tokens: 4096\n",
-    "finetuning": f"{TRAINING}epochs: 1\n",
+CONFIG = {
+    "contexts": [64, 128],
+    "benchmarks": ["demo_promoters", "demo_biotypes"],
+    "stages": ["probe"],
+    "in_context": {
+        "models": ["micro"],
+        "benchmarks": ["demo_promoters"],
+        "recipe": "config/in_context/demo_{method}.yaml",
+        "settings": {
+            "soft_prompt": {"prompt_tokens": [0], "shots": [0]},
+            "few_shot": {"tuning_samples": [], "shots": []},
+        },
+    },
+    "bench": {
+        "lengths": {"long_conv": [256], "attention": [256], "model": [256]},
+        "against": ["torch.fft"],
+        "channels": 64,
+        "dtype": "fp32",
+        "repeats": 1,
+    },
 }
-CONFIG = """\
-genome: demo_worm
-models: [micro]
-baseline_models: []
-scratch_models: []
-paper_grid: ""
-pretraining: config/training/micro.yaml
-contexts: [64, 128]
-benchmarks: [demo_promoters, demo_biotypes]
-finetuning: config/finetuning/micro.yaml
-stages: [probe]
-seeds: [0]
-in_context:
-  models: [micro]
-  benchmarks: [demo_promoters]
-  recipe: config/in_context/demo_{method}.yaml
-  settings:
-    soft_prompt: {prompt_tokens: [0], shots: [0]}
-    few_shot: {tuning_samples: [], shots: []}
-threads: 1
-gpus: 0
-bench:
-  lengths: {long_conv: [256], attention: [256], model: [256]}
-  against: [torch.fft]
-  channels: 64
-  dtype: fp32
-  repeats: 1
-"""
 
 
 @pytest.fixture(scope="module")
 def checkout(snakemake: Snakemake, new_checkout: Callable[[], Path]) -> Path:
     """A folder where all of `CONFIG` has been run."""
     checkout = new_checkout()
-    for folder, text in RECIPES.items():
-        (checkout / "config" / folder / "micro.yaml").write_text(text)
-    (checkout / "run.yaml").write_text(CONFIG)
-    done = snakemake(checkout, "--configfile", "run.yaml", "--cores", "2")
+    configure(
+        checkout,
+        pretraining={"batch_size": 32, "steps": 4, "validate_every": 4, "checkpoint_every": 4},
+        finetuning={"batch_size": 32, "epochs": 1, "checkpoint_every": 4},
+        config=CONFIG,
+    )
+    done = snakemake(checkout, "--configfile", "micro.yaml", "--cores", "2")
     assert done.returncode == 0, done.stdout
     return checkout
 
@@ -143,7 +134,7 @@ def test_bench_measures_the_lengths_that_are_asked_for(results: Path, operation:
 @pytest.fixture(scope="module")
 def report(snakemake: Snakemake, checkout: Path) -> str:
     """The page that `snakemake --report` makes."""
-    made = snakemake(checkout, "--configfile", "run.yaml", "--report", "report.zip")
+    made = snakemake(checkout, "--configfile", "micro.yaml", "--report", "report.zip")
     assert made.returncode == 0, made.stdout
     with zipfile.ZipFile(checkout / "report.zip") as archive:
         return archive.read("report/report.html").decode()

@@ -15,7 +15,13 @@ def genome_source(wildcards):
     """Return the FASTA of a genome: the file in the table, or where its URL is downloaded to."""
     if wildcards.genome in FROM_NETWORK:
         return f"resources/genomes/{wildcards.genome}.fa.gz"
-    return GENOMES[wildcards.genome]["source"]
+    source = GENOMES[wildcards.genome]["source"]
+    if not Path(source).is_file():
+        refuse(
+            f"config/genomes.tsv: {wildcards.genome}: there is no file {source}; give a URL, or the "
+            "path of a FASTA from the folder of the run"
+        )
+    return source
 
 
 def file_of(row):

@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from micro import configure
 from micro_runs import (
-    CONFIG,
-    FINETUNING,
     LOG,
     METRICS,
-    MODEL,
     NOTED,
-    PRETRAINING,
     SLOW,
     Command,
     Run,
@@ -38,10 +35,20 @@ def micro_checkout(new_checkout: Callable[[], Path]) -> Callable[[], Path]:
 
     def make() -> Path:
         folder = new_checkout()
-        (folder / "config" / "models" / "micro.yaml").write_text(MODEL)
-        (folder / "config" / "training" / "micro.yaml").write_text(PRETRAINING)
-        (folder / "config" / "finetuning" / "micro.yaml").write_text(FINETUNING)
-        (folder / "micro.yaml").write_text(CONFIG)
+        # Checkpoints only where a job is stopped.
+        configure(
+            folder,
+            model={"embed_dropout": 0.0, "resid_dropout": 0.0},
+            pretraining={"steps": 120, "validate_every": 40, "checkpoint_every": 1000},
+            finetuning={"epochs": 1, "batch_size": 16, "checkpoint_every": 1000},
+            config={
+                "contexts": [64],
+                "seeds": [0, 1],
+                "gpus": 1,
+                "ask_above_gpu_hours": 100,
+                "retries": 2,
+            },
+        )
         command = folder / "bin" / "hyenadna"
         command.parent.mkdir()
         command.write_text(NOTED.format(command=Path(sys.executable).parent / "hyenadna"))

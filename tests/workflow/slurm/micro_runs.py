@@ -7,43 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-MODEL = """\
-d_model: 16
-n_layer: 1
-d_inner: 32
-max_seq_len: 1026
-embed_dropout: 0.0
-resid_dropout: 0.0
-"""
-# Checkpoints only where a job is stopped.
-PRETRAINING = """\
-length: 128
-steps: 120
-batch_size: 4
-validate_every: 40
-validation_tokens: 4096
-checkpoint_every: 1000
-"""
-FINETUNING = "epochs: 1\nbatch_size: 16\ncheckpoint_every: 1000\n"
-CONFIG = """\
-genome: demo_worm
-models: [micro]
-baseline_models: []
-scratch_models: []
-paper_grid: ""
-pretraining: config/training/micro.yaml
-pretraining_seed: 0
-contexts: [64]
-benchmarks: [demo_promoters]
-finetuning: config/finetuning/micro.yaml
-stages: [finetune]
-seeds: [0, 1]
-threads: 1
-gpus: 1
-ask_above_gpu_hours: 100
-retries: 2
-bench: {lengths: {long_conv: [], attention: [], model: []}}
-"""
 # Notes each command with its GPU, and runs it; `hyenadna` in PATH is this script.
 NOTED = """\
 #!/bin/sh
