@@ -39,6 +39,15 @@ def test_name_of_no_server_is_told(folder: Path) -> None:
         check()
 
 
+def test_lack_of_internet_is_told_once_and_not_for_each_file(folder: Path) -> None:
+    write_row("http://no-such-server.invalid/odd.fa.gz")
+    with Path("config/downloads.tsv").open("a") as table:
+        table.write("genomes/even.fa.gz\thttp://nor-this.invalid/even.fa.gz\t\t\t\tfree\n")
+    with pytest.raises(InputError, match=r"^no internet here: 2 files are missing") as refused:
+        check()
+    assert "\n" not in str(refused.value)
+
+
 def test_file_of_another_size_is_told(folder: Path, server: FileServer) -> None:
     write_row(f"{server.url}/odd.fa.gz", size="7")
     with pytest.raises(InputError, match=rf"has {len(CONTENT):,} bytes, not 7"):

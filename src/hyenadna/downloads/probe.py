@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hyenadna.downloads.fetch import Downloader
 from hyenadna.downloads.table import Source
@@ -13,6 +14,7 @@ _HASTE = Patience(attempts=0, timeout=10)
 """A server that does not answer now may do so when it is its turn."""
 _GONE = (404, 410)
 """Answers that mean the same tomorrow; others may be of a server that minds how it is asked."""
+_UNRESOLVED = "there is no such server, or no internet here"
 _AT_ONCE = 8
 
 
@@ -34,6 +36,13 @@ def check_available(sources: Sequence[Source], downloader: Downloader) -> None:
         raise InputError(
             f"offline ({place}), and {files} missing; where there is internet give these commands "
             f"in this folder, or in one whose resources/ is then the mirror:{commands}"
+        )
+    servers = sorted({urlsplit(source.url).hostname or "" for source, _ in found})
+    reasons = [reason for _, why in found for reason in why.split("; ")]
+    if len(servers) > 1 and all(reason.endswith(_UNRESOLVED) for reason in reasons):
+        raise InputError(
+            f"no internet here: {files} missing, and none of {', '.join(servers)} can be found; "
+            "bring them from elsewhere, with `mirror` and `offline` as docs/downloads.md says"
         )
     lines = "".join(f"\n  {source.target} ({source.where}): {why}" for source, why in found)
     raise InputError(f"{files} not to be had; mend the address, or set `mirror`:{lines}")
@@ -61,7 +70,7 @@ def _problem_of(address: str, size: int | None) -> str:
         )
     except MaxRetryError as error:
         unknown = isinstance(error.reason, NameResolutionError)
-        return f"{address}: there is no such server, or no internet here" if unknown else ""
+        return f"{address}: {_UNRESOLVED}" if unknown else ""
     except HTTPError:
         return ""
     if answer.status in _GONE:
