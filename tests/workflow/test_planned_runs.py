@@ -145,3 +145,17 @@ def test_full_configuration_plans_in_seconds(
     assert int(jobs[1].replace(",", "")) > 1000
     # Of the processor and not of the clock, which other tests of CI share; 8 s of it alone.
     assert after.ru_utime - before.ru_utime < 15
+
+
+def test_table_of_genomes_without_the_optional_columns_is_enough(
+    new_checkout: Callable[[], Path], snakemake: Snakemake
+) -> None:
+    folder = new_checkout()
+    genomes = folder / "config" / "genomes.tsv"
+    rows = [line.split("\t") for line in genomes.read_text().splitlines()]
+    optional = [rows[0].index(name) for name in ("mirror", "bytes")]
+    kept = [[of for at, of in enumerate(row) if at not in optional] for row in rows]
+    genomes.write_text("".join("\t".join(row) + "\n" for row in kept))
+    dry = snakemake(folder, "-n", "--quiet", *DEMO)
+    assert dry.returncode == 0, dry.stdout
+    assert re.search(r"^\d+ GB are free here", dry.stdout, re.MULTILINE)

@@ -39,6 +39,14 @@ def download_options(wildcards, output):
     return f"{mirror}{' --offline' if config['offline'] else ''}"
 
 
+@functools.cache
+def sources():
+    """Return what comes from the network, of both tables, by its path below resources/."""
+    return downloads.read_sources(
+        Path("config/downloads.tsv"), Path("config/genomes.tsv")
+    )
+
+
 def check_downloads(jobs):
     """Refuse a run that would fetch files in vain, before it starts."""
     files = [
@@ -47,12 +55,9 @@ def check_downloads(jobs):
         if job.rule.name in ("download_genome", "download_file")
         for file in job.output
     ]
-    sources = downloads.read_sources(
-        Path("config/downloads.tsv"), Path("config/genomes.tsv")
-    )
     wishes = downloads.Wishes(mirror=config["mirror"], offline=config["offline"])
     downloads.check_available(
-        [sources.of(file) for file in sorted(files)],
+        [sources().of(file) for file in sorted(files)],
         downloads.Downloader(
             downloads.Recorded(Path("config/downloads.lock.tsv")), wishes
         ),

@@ -23,11 +23,7 @@ def planned(job):
 
 def sizes_by_path():
     """Return the bytes of files from the network, where the tables say them."""
-    paths = {f"resources/{path}": row for path, row in DOWNLOADS.items()}
-    paths |= {
-        f"resources/genomes/{genome}.fa.gz": GENOMES[genome] for genome in GENOMES
-    }
-    return {path: int(row["bytes"]) for path, row in paths.items() if row["bytes"]}
+    return {str(of.target): of.bytes for of in sources().values() if of.bytes}
 
 
 def forecast():
