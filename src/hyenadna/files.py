@@ -1,5 +1,6 @@
-"""Files that are either whole or not there: atomic writes, JSON, checksums."""
+"""Files that are either whole or not there: atomic writes, JSON, checksums, locks."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -8,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hyenadna.errors import InputError
 
@@ -56,6 +57,19 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def try_lock(file: IO[Any]) -> bool:
+    """Lock an open file for this process until it ends, and return whether no other has it.
+
+    Raises:
+        OSError: the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def sync(path: Path) -> None:

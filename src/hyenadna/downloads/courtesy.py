@@ -1,12 +1,12 @@
 """Courtesy to servers: few connections at once to each, of all jobs together, and no haste."""
 
-import fcntl
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TextIO
+
+from hyenadna.files import try_lock
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2
@@ -24,19 +24,11 @@ def place_at(host: str, *, folder: Path, places: int) -> Iterator[None]:
             opened.enter_context((folder / f"{host.replace(':', '_')}.{place}").open("a"))
             for place in range(places)
         ]
-        if not any(map(_try_lock, files)):
+        if not any(map(try_lock, files)):
             _LOG.info("waiting for one of %d connections to %s", places, host)
-            while not any(map(_try_lock, files)):
+            while not any(map(try_lock, files)):
                 time.sleep(_POLL_SECONDS)
         yield
-
-
-def _try_lock(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 class Pace:

@@ -1,6 +1,5 @@
 """The beginning of a file that is being fetched, and what tells whether the rest still fits it."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hyenadna.errors import InputError
-from hyenadna.files import write_json
+from hyenadna.files import try_lock, write_json
 
 
 class Part:
@@ -31,12 +30,10 @@ class Part:
         """
         self.target.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not try_lock(file):
                 raise InputError(
                     f"{self.target} is being fetched by another process; wait for it or stop it"
-                ) from None
+                )
             try:
                 yield
             finally:

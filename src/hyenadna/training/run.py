@@ -10,7 +10,6 @@ SIGINT. All is saved then, and the same command goes on: those are the codes to 
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import logging
@@ -37,7 +36,7 @@ from torch import nn
 import hyenadna
 from hyenadna import source
 from hyenadna.errors import InputError
-from hyenadna.files import read_json, sync, write_json
+from hyenadna.files import read_json, sync, try_lock, write_json
 from hyenadna.training import checkpoint
 from hyenadna.training.checkpoint import BrokenCheckpoint, Checkpoint, Progress, Tensors
 from hyenadna.training.monitors import Monitor, Monitors
@@ -367,19 +366,20 @@ def _lock(path: Path, out: Path) -> Any:
     """Take the directory for this process alone; the kernel lets go when the process ends."""
     file = path.open("a+", encoding="utf-8")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        free = try_lock(file)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        _log.warning("%s: this file system has no locks; start no second process here", out)
+        free = True
+    if not free:
         file.seek(0)
         holder = file.read().strip() or "unknown"
         file.close()
         raise InputError(
             f"{out}: another process is at work here ({holder}); wait for it, stop it, "
             "or choose another output directory"
-        ) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-        _log.warning("%s: this file system has no locks; start no second process here", out)
+        )
     file.truncate(0)
     file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     file.flush()

@@ -1,7 +1,6 @@
 """What would stop a run of the workflow hours later, looked for before its first job."""
 
 import atexit
-import fcntl
 import os
 import shutil
 import socket
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from hyenadna.errors import InputError
+from hyenadna.files import try_lock
 
 PROBE = 2**20
 """Bytes that are written to see if a folder takes any."""
@@ -53,12 +53,9 @@ def hold(folder: Path) -> None:
 def _lock(file: IO[str]) -> bool | None:
     """Return whether a file is locked for this process, or None where there are no locks."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(file)
     except OSError:
         return None
-    return True
 
 
 def _record(file: IO[str], text: str) -> None:
