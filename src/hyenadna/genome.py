@@ -122,6 +122,14 @@ def check_bounds(
         )
 
 
+def bed_lines(bed: Path) -> Iterator[tuple[int, str]]:
+    """Yield number from 1 and text of each line of a BED, plain or gzip, that is an interval."""
+    lines = b"".join(read_blocks(bed)).decode(errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.startswith(("#", "track", "browser")):
+            yield number, line
+
+
 def read_intervals(bed: Path) -> list[Interval]:
     """Read a BED file, plain or gzip; a fourth column is the split of its interval.
 
@@ -129,10 +137,7 @@ def read_intervals(bed: Path) -> list[Interval]:
         InputError: a line is not BED, or there is none.
     """
     intervals = []
-    lines = b"".join(read_blocks(bed)).decode(errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith(("#", "track", "browser")):
-            continue
+    for number, line in bed_lines(bed):
         contig, *rest = line.split("\t")
         if len(rest) < 2 or not (rest[0].isdecimal() and rest[1].isdecimal()):
             raise InputError(

@@ -14,9 +14,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hyenadna.data.labelled import read_fasta, read_lines
+from hyenadna.data.labelled import read_fasta
 from hyenadna.errors import InputError
-from hyenadna.genome import Genome, check_intervals, read_intervals, reverse_complement
+from hyenadna.genome import (
+    Genome,
+    bed_lines,
+    check_intervals,
+    read_intervals,
+    reverse_complement,
+)
 from hyenadna.inference.embedders import Embedder, Pooling, load_embedder
 from hyenadna.inference.vectors import Vectors, check_format, grouped, write_vectors
 from hyenadna.model.device import resolve_device
@@ -163,9 +169,7 @@ def read_sequences(
 
 def _read_strands(bed: Path) -> Iterator[str]:
     """Yield column 6 of each interval of a BED, "." where there is none."""
-    for number, line in read_lines(bed):
-        if not line or line.startswith(("#", "track", "browser")):
-            continue
+    for number, line in bed_lines(bed):
         fields = line.split("\t")
         strand = fields[5].strip() if len(fields) > 5 else "."
         if strand not in ("+", "-", "."):
