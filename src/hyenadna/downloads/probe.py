@@ -25,8 +25,10 @@ def check_available(sources: Sequence[Source], downloader: Downloader) -> None:
         InputError: names each file, and what to do.
     """
     with ThreadPoolExecutor(_AT_ONCE) as asking:
-        problems = list(asking.map(lambda source: _problem(source, downloader), sources))
-    found = [pair for pair in zip(sources, problems, strict=True) if pair[1]]
+        problems = list(asking.map(lambda source: _problems(source, downloader), sources))
+    found = [
+        (source, why) for source, why in zip(sources, problems, strict=True) if why is not None
+    ]
     if not found:
         return
     files = "1 file is" if len(found) == 1 else f"{len(found)} files are"
@@ -38,25 +40,27 @@ def check_available(sources: Sequence[Source], downloader: Downloader) -> None:
             f"in this folder, or in one whose resources/ is then the mirror:{commands}"
         )
     servers = sorted({urlsplit(source.url).hostname or "" for source, _ in found})
-    reasons = [reason for _, why in found for reason in why.split("; ")]
+    reasons = [reason for _, why in found for reason in why]
     if len(servers) > 1 and all(reason.endswith(_UNRESOLVED) for reason in reasons):
         raise InputError(
             f"no internet here: {files} missing, and none of {', '.join(servers)} can be found; "
             "bring them from elsewhere, with `mirror` and `offline` as docs/downloads.md says"
         )
-    lines = "".join(f"\n  {source.target} ({source.where}): {why}" for source, why in found)
+    lines = "".join(
+        f"\n  {source.target} ({source.where}): {'; '.join(why)}" for source, why in found
+    )
     raise InputError(f"{files} not to be had; mend the address, or set `mirror`:{lines}")
 
 
-def _problem(source: Source, downloader: Downloader) -> str:
-    """Return why a file cannot be had, or nothing where it can or may be."""
+def _problems(source: Source, downloader: Downloader) -> list[str] | None:
+    """Return why a file cannot be had from any address, or None where it can or may be."""
     problems = []
     for address in downloader.addresses(source):
         problem = _problem_of(address, downloader.expected(source).bytes)
         if not problem:
-            return ""
+            return None
         problems.append(problem)
-    return "; ".join(problems) or "no address is asked"
+    return problems
 
 
 def _problem_of(address: str, size: int | None) -> str:

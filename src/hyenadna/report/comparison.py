@@ -75,7 +75,7 @@ def _sentences(found: list[Difference], a: Results, b: Results) -> Iterator[str]
     compared = [of for of in found if of.is_compared]
     if not compared:
         yield "The two have no number in common."
-    same = [of for of in compared if of.verdict == "identical"]
+    same = [of for of in compared if of.is_nil]
     if same:
         yield f"Of {formats.plural(len(compared), 'number')} that both have, {len(same)} are equal."
     judged = [of for of in compared if math.isfinite(of.interval[0])]
@@ -97,8 +97,7 @@ def _facts(found: list[Difference], a: Results, b: Results) -> Iterator[Fact]:
     compared = [of for of in found if of.is_compared]
     yield Fact("Compared", formats.count(len(compared)), f"of {len(found)} numbers")
     for name, of in (("A", a), ("B", b)):
-        lacking = sum(name in of.verdict.removeprefix("not in ").split(" and ")
-                      for of in found if of.verdict.startswith("not in "))  # fmt: skip
+        lacking = sum(name in one.absent for one in found)
         note = f"{formats.plural(lacking, 'number')} missing" if lacking else "nothing missing"
         yield Fact(f"Runs in {name}", formats.count(len(of.runs)), note)
 

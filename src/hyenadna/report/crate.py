@@ -62,7 +62,7 @@ def _of_run(run: Run | BenchRun, prefix: str, link: Link) -> Iterator[Entity]:
             "@id": f"#{anchor(run, prefix)}",
             "@type": "CreateAction",
             "name": f"{rule_of(f'{run.path}/run.json')} {run.path}".strip(),
-            "description": _command(run),
+            "description": run.info.command_line,
             "instrument": _references(software),
             "object": _references(inputs),
             "result": _references([folder]),
@@ -71,10 +71,6 @@ def _of_run(run: Run | BenchRun, prefix: str, link: Link) -> Iterator[Entity]:
         }
     )
     yield from (*software, *inputs, folder)
-
-
-def _command(run: Run | BenchRun) -> str:
-    return run.info.command_line if isinstance(run, Run) else " ".join(run.info.command)
 
 
 def _versions(run: Run | BenchRun) -> dict[str, str]:

@@ -88,6 +88,11 @@ class Difference:
         return self.value if self.of.higher_is_better else -self.value
 
     @property
+    def absent(self) -> list[str]:
+        """Names of the sides that lack it."""
+        return [name for name, side in zip("AB", self.sides, strict=True) if not side.spread.values]
+
+    @property
     def is_compared(self) -> bool:
         """Whether both trees have a number."""
         return math.isfinite(self.value)
@@ -95,9 +100,8 @@ class Difference:
     @property
     def verdict(self) -> str:
         """What the difference comes to, in words."""
-        absent = [name for name, side in (("A", self.a), ("B", self.b)) if not side.spread.values]
-        if absent:
-            return f"not in {' and '.join(absent)}"
+        if self.absent:
+            return f"not in {' and '.join(self.absent)}"
         if self.is_nil:
             return "identical"
         if not math.isfinite(self.interval[0]):

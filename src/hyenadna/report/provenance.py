@@ -189,7 +189,7 @@ def bench_commands(of: list[BenchRun], *, prefix: str = "") -> list[Command]:
     return [
         Command(
             title=run.operation,
-            line=" ".join(run.info.command),
+            line=run.info.command_line,
             source=prefix + run.info_file,
             anchor=anchor(run, prefix),
         )

@@ -221,6 +221,11 @@ class BenchInfo(BaseModel):
     slopes: list[Slope] = []
 
     @property
+    def command_line(self) -> str:
+        """The command as one line."""
+        return " ".join(self.command)
+
+    @property
     def software(self) -> tuple[tuple[str, str], ...]:
         """Names and versions of what was used."""
         versions = {
