@@ -234,6 +234,13 @@ def test_metrics_are_those_of_the_predictions_over_the_whole_test_split(shown):
     assert 0 < values["class_mass"] <= 1
 
 
+def test_the_headline_is_given_under_resamples_too(shown):
+    table = pd.read_csv(shown / "bootstrap.tsv", sep="\t")
+    record = read_json(shown / "run.json")
+    assert set(table["name"]) == {record["metric"]}
+    assert len(table) == sum(record["bootstrap"]["resamples"].values()) > 0
+
+
 def test_answers_become_letters_of_classes(shown):
     assert values_of(shown)["class_mass"] > 0.9
 

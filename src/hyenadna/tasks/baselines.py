@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hyenadna.data.labelled import LabelledSet
 from hyenadna.files import atomic_write
 from hyenadna.tasks.base import Benchmark
+from hyenadna.tasks.bootstrap import BOOTSTRAP, write_bootstrap
 from hyenadna.tasks.kmers import LENGTHS, PENALTIES, KmerModel
 from hyenadna.tasks.leaks import find_leaks, leak_table
 from hyenadna.tasks.lookup import look_up
@@ -40,8 +41,8 @@ def baselines(benchmark: Benchmark, *, out: Path) -> Path:
     """Score the baselines on the test split and return `out`.
 
     Writes `metrics.tsv` (step 0; names `<method>.<metric>` and `items`; split test, and test_clean
-    without the items that leaked from train or valid), `leaks.tsv` (see `leak_table`),
-    `predictions.parquet` with a column `method`, and `run.json`.
+    without the items that leaked from train or valid), `bootstrap.tsv` (see `write_bootstrap`),
+    `leaks.tsv` (see `leak_table`), `predictions.parquet` with a column `method`, and `run.json`.
     """
     identity = Identity(
         stage="baselines",
@@ -79,9 +80,12 @@ def _evaluate(benchmark: Benchmark, run: Run) -> None:
     }
     if whole.regions is not None and test.regions is not None:
         scores["lookup"] = look_up(whole.regions, _targets(whole), test.regions)
-    _log_metrics(run, "test", test, scores)
     clean = np.flatnonzero(~leaks.leaked)
-    _log_metrics(run, "test_clean", test.take(clean), {m: of[clean] for m, of in scores.items()})
+    of_clean = test.take(clean), {method: of[clean] for method, of in scores.items()}
+    of_splits = {"test": (test, scores), "test_clean": of_clean}
+    for split, (items, of) in of_splits.items():
+        _log_metrics(run, split, items, of)
+    written = write_bootstrap(run.staging / BOOTSTRAP, of_splits, metric=benchmark.metric)
     write_predictions(run.staging / "predictions.parquet", test, scores)
     with atomic_write(run.staging / "leaks.tsv") as part:
         leak_table(test, leaks).to_csv(part, sep="\t", index=False)
@@ -92,6 +96,7 @@ def _evaluate(benchmark: Benchmark, run: Run) -> None:
         counts={name: len(items) for name, items in splits.items()},
         leaked=int(leaks.leaked.sum()),
         parameters={"train_items": len(train), "kmer_k": kmers.k, "kmer_c": kmers.c},
+        bootstrap=written,
     )
 
 

@@ -89,7 +89,7 @@ def _evaluate(
     )
     scores = predicted(outputs, items.kind)
     log_scores(run, 0, split, items, scores)
-    write_outcome(run, items, scores)
+    written = write_outcome(run, items, scores, metric=benchmark.metric, split=split)
     run.publish(
         metric=benchmark.metric,
         kind=items.kind,
@@ -97,4 +97,5 @@ def _evaluate(
         counts={split: len(items)},
         cropped=cropped,
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
+        **written,
     )

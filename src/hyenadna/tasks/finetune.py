@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -176,7 +177,7 @@ def _train(
     )
     plan = Plan.of_examples(recipe.epochs * per_epoch, batch_size=recipe.batch_size)
     step = fit(trainee.network, recipe, course, plan=plan, run=run, seed=seed)
-    leaked = _test(trainee, splits, run, step)
+    tested = _test(trainee, splits, benchmark, run, step)
     classifier.save_pretrained(run.staging)
     run.publish(
         protocol="paper" if recipe.select_on == "test" else "honest",
@@ -185,9 +186,9 @@ def _train(
         kind=train.kind,
         classes=list(train.classes),
         counts={name: len(items) for name, items in splits.items()},
-        leaked=leaked,
         cropped=cropped,
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
+        **tested,
     )
 
 
@@ -268,8 +269,10 @@ def _validate(trainee: _Trainee, valid: LabelledSet, benchmark: Benchmark) -> di
     return {"loss": total.item() / float(weight), **values}
 
 
-def _test(trainee: _Trainee, splits: Splits, run: Run, step: int) -> int:
-    """Log and write what the test split says, and return how many of its items are leaked."""
+def _test(
+    trainee: _Trainee, splits: Splits, benchmark: Benchmark, run: Run, step: int
+) -> dict[str, Any]:
+    """Log and write what the test split says, and return entries of `run.json`."""
     test = splits["test"]
     scores = predicted(trainee.outputs("test"), test.kind)
     leaks = find_leaks(splits["train"], test)
@@ -279,5 +282,5 @@ def _test(trainee: _Trainee, splits: Splits, run: Run, step: int) -> int:
     log_scores(run, step, "test", test, scores)
     clean = np.flatnonzero(~leaked)
     log_scores(run, step, "test_clean", test.take(clean), scores[clean])
-    write_outcome(run, test, scores, leaked)
-    return int(leaked.sum())
+    written = write_outcome(run, test, scores, metric=benchmark.metric, leaked=leaked)
+    return {"leaked": int(leaked.sum()), **written}

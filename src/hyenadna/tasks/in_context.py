@@ -6,6 +6,7 @@ N items, B batch, V logits, C classes.
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,7 +132,7 @@ class _Experiment:
     def conduct(self) -> None:
         """Tune, test once, and publish."""
         step = self._tune() if self.recipe.tunes else 0
-        leaked = self._test(step)
+        tested = self._test(step)
         self._save_what_was_tuned()
         train, longest = self.splits["train"], self.longest
         tuned = self._tuned.parameters() if self.recipe.tunes else ()
@@ -141,9 +142,9 @@ class _Experiment:
             classes=list(train.classes),
             class_letters=CLASS_LETTERS[len(train.classes)],
             counts={name: len(items) for name, items in self.splits.items()},
-            leaked=leaked,
             cropped={name: int((of.lengths > longest).sum()) for name, of in self.splits.items()},
             parameters=sum(parameter.numel() for parameter in tuned),
+            **tested,
         )
 
     @property
@@ -151,8 +152,8 @@ class _Experiment:
         """The prompt, or the whole network where there is none."""
         return self.reader if self.reader.prompt is None else self.reader.prompt
 
-    def _test(self, step: int) -> int:
-        """Log and write what the test split says; return how many of its items are leaked."""
+    def _test(self, step: int) -> dict[str, Any]:
+        """Log and write what the test split says; return entries of `run.json`."""
         train, valid, test = (self.splits[name] for name in ("train", "valid", "test"))
         leaked = find_leaks(train, test).leaked | find_leaks(valid, test).leaked
         clean = np.flatnonzero(~leaked)
@@ -163,8 +164,10 @@ class _Experiment:
         self.run.log(step, "test_clean", {"items": len(clean), **of_clean})
         self._write_table(values)
         probabilities = self._probabilities(logits)
-        write_outcome(self.run, test, probabilities, leaked)
-        return int(leaked.sum())
+        written = write_outcome(
+            self.run, test, probabilities, metric=self.benchmark.metric, leaked=leaked
+        )
+        return {"leaked": int(leaked.sum()), **written}
 
     def _tune(self) -> int:
         """Train the prompt, or all weights where there is none; return the selected step."""

@@ -66,8 +66,8 @@ def score(
         "mcc": float(matthews_corrcoef(labels, predicted)) if len(set(labels)) > 1 else 0.0,
         "f1_macro": float(f1_score(labels, predicted, average="macro", zero_division=0)),
         "f1_weighted": float(f1_score(labels, predicted, average="weighted", zero_division=0)),
-        "auroc": _over(np.mean, of_classes.auroc),
-        "auprc": _over(np.mean, of_classes.auprc),
+        "auroc": over_defined(np.mean, of_classes.auroc),
+        "auprc": over_defined(np.mean, of_classes.auprc),
     }
 
 
@@ -86,11 +86,11 @@ def areas(truth: NDArray[Any], scores: NDArray[np.floating[Any]]) -> Areas:
 def _multi(of: Areas, groups: Sequence[str] | None) -> dict[str, float]:
     values = {}
     for name, column in of._asdict().items():
-        values[name] = _over(np.mean, column)
-        values[f"{name}_median"] = _over(np.median, column)
+        values[name] = over_defined(np.mean, column)
+        values[f"{name}_median"] = over_defined(np.median, column)
         for group in sorted(set(groups or ())):
             members = np.array([of_target == group for of_target in groups or ()])
-            values[f"{name}_median.{group}"] = _over(np.median, column[members])
+            values[f"{name}_median.{group}"] = over_defined(np.median, column[members])
     return values
 
 
@@ -114,6 +114,7 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.mean((one * other).sum(axis=0) / np.where(size > 0, size, 1)))
 
 
-def _over(summary: Any, values: NDArray[np.float64]) -> float:
+def over_defined(summary: Any, values: NDArray[np.float64]) -> float:
+    """Return the mean or median of those values that are not NaN, NaN without any."""
     defined = values[~np.isnan(values)]
     return float(summary(defined)) if len(defined) else float("nan")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hyenadna.data.labelled import Kind, LabelledSet
 from hyenadna.files import atomic_write
+from hyenadna.tasks.bootstrap import BOOTSTRAP, write_bootstrap
 from hyenadna.tasks.details import write_details
 from hyenadna.tasks.metrics import score
 from hyenadna.tasks.predictions import prediction_table
@@ -31,14 +32,22 @@ def log_scores(run: Run, step: int, split: str, items: LabelledSet, scores: NDAr
 
 
 def write_outcome(
-    run: Run, items: LabelledSet, scores: NDArray[Any], leaked: NDArray[np.bool_] | None = None
-) -> None:
-    """Write predictions, confusion, curves and targets.
+    run: Run,
+    items: LabelledSet,
+    scores: NDArray[Any],
+    *,
+    metric: str,
+    split: str = "test",
+    leaked: NDArray[np.bool_] | None = None,
+) -> dict[str, Any]:
+    """Write predictions, confusion, curves, targets and resamples; return entries of `run.json`.
 
     Args:
         run: where they go.
         items: N.
         scores: (N, C).
+        metric: the headline, which is computed under resamples of the items.
+        split: of the items.
         leaked: (N,) whether training has seen an item, if that is known.
     """
     table = prediction_table(items, scores)
@@ -47,3 +56,8 @@ def write_outcome(
     with atomic_write(run.staging / "predictions.parquet") as part:
         table.to_parquet(part, index=False)
     write_details(run.staging, items, scores)
+    splits = {split: (items, {"": scores})}
+    if leaked is not None:
+        clean = np.flatnonzero(~leaked)
+        splits[f"{split}_clean"] = items.take(clean), {"": scores[clean]}
+    return {"bootstrap": write_bootstrap(run.staging / BOOTSTRAP, splits, metric=metric)}
