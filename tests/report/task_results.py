@@ -58,6 +58,26 @@ def write_curves(directory: Path, targets: Sequence[str], *, area: float, points
     write_table(directory / "curves.tsv", "target curve x y", rows)
 
 
+def write_predictions(
+    directory: Path, classes: Sequence[str], *, wrong: int, items: int = 60
+) -> None:
+    """Write a table in which the first items, of the first class, are taken for the second."""
+    import pandas as pd
+
+    truth, other, *_ = classes
+    sure = np.linspace(0.95, 0.55, items)
+    mistaken = np.arange(items) < wrong
+    table = pd.DataFrame({
+        "id": [f"item{of}" for of in range(items)],
+        "label": truth,
+        "predicted": np.where(mistaken, other, truth),
+        f"score_{truth}": np.where(mistaken, 1 - sure, sure),
+        f"score_{other}": np.where(mistaken, sure, 1 - sure),
+        "leaked": np.arange(items) % 5 == 0,
+    })  # fmt: skip
+    table.to_parquet(directory / "predictions.parquet", index=False)
+
+
 def write_targets(directory: Path, groups: Mapping[str, int], *, auroc: float) -> None:
     """Write targets around an area, given the number of each group."""
     rng = np.random.default_rng(3)

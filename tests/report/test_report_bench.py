@@ -5,13 +5,16 @@ import math
 import re
 
 import pytest
+from drawn_figures import said, table_of
 
 from hyenadna import report
-from hyenadna.report import bench_tables, formats
+from hyenadna.report import formats
 from hyenadna.report.bench import FORWARD, Comparison, comparisons
-from hyenadna.report.bench_figures import by_length
-from hyenadna.report.drawing import style
-from hyenadna.report.reading import read
+from hyenadna.report.figures.bench_figures import by_length
+from hyenadna.report.figures.device_figures import by_device
+from hyenadna.report.figures.drawing import style
+from hyenadna.report.inputs.reading import read
+from hyenadna.report.tables import bench_tables
 
 SDPA = "scaled_dot_product_attention"
 
@@ -129,7 +132,7 @@ def test_attention_that_ran_out_of_memory_has_no_ratio(tmp_path, tree):
 
 
 def test_the_figure_names_each_implementation_with_its_slope(finished):
-    svg = (finished / "figures/cost-by-length.svg").read_text()
+    svg = (finished / "figures/length/cost-by-length.svg").read_text()
     for name in ("hyenadna (1.05)", "torch.fft (1.10)", f"{SDPA} (2.00)"):
         assert svg.count(f">{name}</text>") == 2  # forward and backward, and forward alone
     assert "FlashFFTConv" not in svg
@@ -175,6 +178,14 @@ def test_times_of_networks_and_of_operations_have_figures_of_their_own(finished)
     assert "SDPA" not in found["cost-by-length"].svg
 
 
+def test_a_panel_that_spans_less_than_a_power_of_ten_has_ticks_all_the_same(tmp_path, tree):
+    tree.bench(tmp_path / "bench/model", tree.timed("model", (1024, 2048)))
+    with style():
+        (figure,) = by_length(comparisons(read(tmp_path).bench))
+    layout = figure.drawing.plot["layout"]
+    assert all(len(layout[axis]["tickvals"]) > 1 for axis in ("yaxis", "yaxis2"))
+
+
 def test_networks_without_memory_have_one_panel(tmp_path, tree):
     measured = [row | {"peak_bytes": ""} for row in tree.timed("model")]
     tree.bench(tmp_path / "bench/model", measured)
@@ -196,8 +207,36 @@ def test_a_figure_has_another_name_for_each_setting(tmp_path, tree):
     both = tree.timed("long_conv") + [row | {"batch": 8} for row in tree.timed("long_conv")]
     tree.bench(tmp_path / "bench/long_conv", both)
     report.write(tmp_path, tmp_path / "report.html")
-    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    names = {path.stem for path in (tmp_path / "figures").glob("*/*.svg")}
     assert names == {"cost-by-length", "cost-by-length-2"}
+
+
+def test_one_shape_measured_on_several_machines_has_a_figure_of_them(tmp_path, tree):
+    tree.bench(tmp_path / "bench/long_conv", tree.timed("long_conv"))
+    faster = [row | {"dtype": "bf16"} for row in tree.timed("long_conv", (1024, 65536))]
+    tree.bench(tmp_path / "bench/on_gpu", faster, device="NVIDIA H200", threads=None)
+    with style():
+        (figure,) = by_device(comparisons(read(tmp_path).bench))
+    assert figure.title == "The long convolution by device: batch 1, 64 channels"
+    assert {row[0] for row in table_of(figure)} == {
+        "AMD EPYC, 2 threads, fp32", "NVIDIA H200, bf16",
+    }  # fmt: skip
+    assert "hyenadna / NVIDIA H200, bf16 / 65,536 nucleotides: 342 ms" in said(figure)
+    assert ">NVIDIA H200, bf16: torch.fft</text>" in figure.svg
+    assert figure.sources == (
+        "bench/long_conv/measurements.tsv", "bench/long_conv/run.json",
+        "bench/on_gpu/measurements.tsv", "bench/on_gpu/run.json",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("other", [{}, {"channels": 128}, {"status": "not installed"}])
+def test_machines_with_nothing_in_common_are_not_compared(tmp_path, tree, other):
+    tree.bench(tmp_path / "bench/long_conv", tree.timed("long_conv"))
+    again = [row | other for row in tree.timed("long_conv")]
+    device = "NVIDIA H200" if other else "AMD EPYC"
+    tree.bench(tmp_path / "bench/again", again, device=device)
+    with style():
+        assert list(by_device(comparisons(read(tmp_path).bench))) == []
 
 
 def test_the_published_number_is_beside_the_measurements_and_not_among_them(finished):

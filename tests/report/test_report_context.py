@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hyenadna import report
-from hyenadna.report.contexts import best_chain, by_genome
-from hyenadna.report.reading import read
+from hyenadna.report.inputs.reading import read
+from hyenadna.report.tables.contexts import best_chain, by_genome
 
 FOLDER = "context/tiny-demo/demo_human/seed0"
 
@@ -19,7 +19,7 @@ def page_of(root: Path) -> str:
 
 
 def figure(root: Path, name: str) -> str:
-    return (root / "figures" / f"{name}.svg").read_text()
+    return (root / f"figures/pretraining/{name}.svg").read_text()
 
 
 def data_of(page: str) -> dict[str, object]:
@@ -60,7 +60,7 @@ def test_what_the_paper_published_is_said_beside_it(finished):
 def test_without_results_there_is_no_figure_but_the_command_that_makes_them(tmp_path, tree):
     tree.pretraining(tmp_path)
     page = page_of(tmp_path)
-    assert [path.stem for path in (tmp_path / "figures").glob("*.svg")] == [
+    assert [path.stem for path in (tmp_path / "figures/pretraining").glob("*.svg")] == [
         "pretraining.tiny-demo.demo_human.seed0"
     ]
     assert "snakemake --cores all contexts" in page
@@ -70,7 +70,7 @@ def test_without_results_there_is_no_figure_but_the_command_that_makes_them(tmp_
 def test_contexts_alone_make_a_page(tmp_path, tree):
     tree.contexts(tmp_path)
     page_of(tmp_path)
-    assert {path.stem for path in (tmp_path / "figures").glob("*.svg")} == {
+    assert {path.stem for path in (tmp_path / "figures/pretraining").glob("*.svg")} == {
         "context.demo_human", "positions.demo_human",
     }  # fmt: skip
 

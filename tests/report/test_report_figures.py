@@ -1,7 +1,12 @@
 """Figures: what they show, and that they fit both a paper and a page."""
 
+import base64
+import gzip
+import json
 import math
 import re
+import struct
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -9,47 +14,71 @@ import numpy as np
 import pytest
 
 from hyenadna import report
-from hyenadna.report.drawing import PALETTE, identifier, spread_out, to_tsv
-from hyenadna.report.figures import MAP_VECTOR_POINTS
-from hyenadna.report.pretraining_figures import smoothed
+from hyenadna.report.figures.drawing import PALETTE, TUNED, identifier, spread_out, to_tsv
+from hyenadna.report.figures.embedding_figures import MAP_VECTOR_POINTS
+from hyenadna.report.figures.pretraining_figures import smoothed
+from hyenadna.report.page import layout
 
 
 def svg_of(root, name: str) -> str:
-    return (root / "figures" / f"{name}.svg").read_text()
+    (path,) = (root / "figures").glob(f"*/{name}.svg")
+    return path.read_text()
 
 
-def test_every_figure_is_a_file_of_its_own(finished):
-    assert sorted(path.stem for path in (finished / "figures").glob("*.svg")) == [
-        "benchmark.demo_chromatin.tiny-demo",
-        "benchmark.demo_coding_vs_intergenic.tiny-demo",
-        "benchmark.demo_human_or_worm.tiny-demo",
-        "benchmark.demo_promoters.tiny-demo",
-        "benchmark.demo_species.tiny-demo",
-        "context.demo_human",
-        "cost-by-length",
-        "embedding.tiny-demo.demo_biotypes.seed0",
-        "positions.demo_human",
-        "pretraining.tiny-demo.demo_human.seed0",
-        "scores",
-        "timings",
-        "training-step-by-length",
-    ]
-    for path in (finished / "figures").glob("*.svg"):
-        assert ElementTree.parse(path).getroot().tag.endswith("svg")
+def plots_of(page: str) -> list[dict[str, Any]]:
+    """Return what the figures of a page are drawn from."""
+    packed = re.findall(r'<script type="text/plain" class="packed">(\S+)</script>', page)
+    return [json.loads(gzip.decompress(base64.b64decode(of))) for of in packed]
 
 
-def test_the_numbers_of_every_figure_are_a_table_beside_it(finished):
-    for drawing in (finished / "figures").glob("*.svg"):
-        header, *rows = drawing.with_suffix(".tsv").read_text().splitlines()
+def test_every_figure_is_a_file_in_the_folder_of_its_section(finished):
+    drawn = {
+        path.relative_to(finished / "figures").with_name(path.stem).as_posix()
+        for path in (finished / "figures").rglob("*.svg")
+    }
+    assert drawn >= {
+        "answer/scores",
+        "benchmarks/benchmark.demo_chromatin.tiny-demo",
+        "benchmarks/benchmark.demo_species.tiny-demo",
+        "pretraining/context.demo_human",
+        "pretraining/positions.demo_human",
+        "pretraining/pretraining.tiny-demo.demo_human.seed0",
+        "length/cost-by-length",
+        "length/training-step-by-length",
+        "biotypes/embedding.tiny-demo.demo_biotypes.seed0",
+        "timings/timings",
+    }
+
+
+def test_every_figure_is_vectors_points_and_numbers(finished):
+    for drawing in (finished / "figures").rglob("*.svg"):
+        assert ElementTree.parse(drawing).getroot().tag.endswith("svg")
+        assert drawing.with_name(f"{drawing.stem}.png").read_bytes().startswith(b"\x89PNG")
+        header, *rows = drawing.with_name(f"{drawing.stem}.tsv").read_text().splitlines()
         assert rows, drawing.name
         assert {row.count("\t") for row in rows} == {header.count("\t")}
 
 
+def test_points_are_as_many_as_journals_ask_for(finished):
+    drawing, image = (
+        finished / "figures/answer/scores.svg",
+        finished / "figures/answer/scores.png",
+    )
+    width = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', drawing.read_text())[1])
+    assert struct.unpack(">I", image.read_bytes()[16:20])[0] == pytest.approx(
+        width / 72 * 300, abs=1
+    )
+
+
 def test_the_numbers_of_a_figure_are_those_that_it_shows(finished):
-    scores = (finished / "figures/scores.tsv").read_text().splitlines()
+    scores = (finished / "figures/answer/scores.tsv").read_text().splitlines()
     assert "demo_promoters\ttiny-demo\taccuracy\tkmer\t0.812\t\t" in scores
     assert "demo_promoters\ttiny-demo\taccuracy\tfinetune\t0.84366667\t0.0066583281\t3" in scores
-    seeds = (finished / "figures/benchmark.demo_promoters.tiny-demo.tsv").read_text().splitlines()
+    seeds = (
+        (finished / "figures/benchmarks/benchmark.demo_promoters.tiny-demo.tsv")
+        .read_text()
+        .splitlines()
+    )
     assert "demo_promoters\ttiny-demo\taccuracy\tfinetune\t0.851" in seeds
 
 
@@ -57,28 +86,43 @@ def test_names_cannot_break_a_table():
     assert to_tsv("name value", [("a\tb\nc", math.nan)]) == "name\tvalue\na b c\t\n"
 
 
-def test_more_numbers_than_a_page_should_hold_are_a_file_beside_it(tmp_path, tree):
-    tree.biotypes(tmp_path, {"lncRNA": 2500})
+def test_more_numbers_than_a_page_should_hold_are_a_file_beside_it(tmp_path, tree, monkeypatch):
+    monkeypatch.setattr(layout, "MOST_DATA", 500)
+    tree.biotypes(tmp_path, {"lncRNA": 20})
     page = report.write(tmp_path, tmp_path / "report.html").read_text()
-    assert 'href="figures/embedding.tiny-demo.demo_biotypes.seed0.tsv"' in page
-    assert "data:text/tab-separated-values" not in page
+    assert 'href="figures/biotypes/embedding.tiny-demo.demo_biotypes.seed0.tsv"' in page
+    assert "tsv" not in plots_of(page)[0]
+
+
+def test_the_page_holds_the_numbers_of_its_figures(finished):
+    page = (finished / "report.html").read_text()
+    held = {of["tsv"] for of in plots_of(page)}
+    assert held == {
+        path.read_text()
+        for path in (finished / "figures").rglob("*.tsv")
+        if path.parent != finished / "figures"
+    }
 
 
 def test_figures_of_an_earlier_report_go(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/old.svg").touch()
     report.write(tmp_path, tmp_path / "report.html")
-    assert list((tmp_path / "figures").iterdir()) == []
+    assert list((tmp_path / "figures").rglob("*.svg")) == []
 
 
 def test_files_have_plain_colours_and_the_page_has_those_of_its_theme(finished):
-    assert "var(--" not in svg_of(finished, "scores")
-    page = (finished / "report.html").read_text()
-    drawings = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
-    left = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawings))
-    assert left == set()
-    used = set(re.findall(r"var\(--([a-z0-9]+)\)", drawings))
+    assert f"stroke: {TUNED}" in svg_of(finished, "scores")
+    drawn = json.dumps([of["plot"] for of in plots_of((finished / "report.html").read_text())])
+    assert re.findall(r'"\w*color": "#', drawn) == []
+    used = set(re.findall(r'color": "@(\w+)"', drawn))
     assert {"ink", "soft", "grid", "tuned", "scratch", "probe", "hue0"} <= used <= set(PALETTE)
+
+
+def test_the_same_results_give_the_same_page(tmp_path, tree):
+    tree.benchmark(tmp_path, "demo_species", tree.benchmarks["demo_species"])
+    pages = [report.write(tmp_path, tmp_path / "report.html").read_bytes() for _ in range(2)]
+    assert pages[0] == pages[1]
 
 
 def test_each_colour_has_a_value_for_light_and_for_dark(finished):

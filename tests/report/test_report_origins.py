@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from html import unescape
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from task_results import set_info
 from test_report_page import HOSTILE, SCRIPTS, Page, page_of
 
 from hyenadna import report
-from hyenadna.report import provenance, tables
-from hyenadna.report.origins import RULES, Origins, rule_of
-from hyenadna.report.reading import read
+from hyenadna.report.inputs.reading import read
+from hyenadna.report.page.origins import RULES, Origins, rule_of
+from hyenadna.report.protocols import judged
 from hyenadna.report.scores import summarise
+from hyenadna.report.tables import compared, provenance
 
 WORKFLOW = Path(__file__).parents[2] / "workflow/rules"
 PROMOTERS = "finetune/tiny-demo/demo_promoters"
@@ -43,6 +45,16 @@ def small(tmp_path, tree) -> Path:
     return tmp_path / "results"
 
 
+@pytest.fixture
+def repeated(tmp_path, tree) -> Path:
+    """A tree with a run that was repeated with other seeds."""
+    for seed in (0, 1, 2, 10):
+        path = f"results/finetune/m/b/seed{seed}"
+        command = f"hyenadna finetune --seed {seed} --out {path}"
+        tree.run(tmp_path / path, [(0, "test", "mcc", 0.5)], metric="mcc", command=command)
+    return tmp_path / "results"
+
+
 @pytest.mark.parametrize(("stage", "rule"), RULES.items())
 def test_the_workflow_has_the_rule_that_is_named_for_a_stage(stage, rule):
     text = rules_of_the_workflow()[rule]
@@ -63,7 +75,7 @@ def test_files_that_no_rule_makes_name_none(path):
 
 def test_a_row_of_a_table_names_its_own_files_rule_and_commands(finished):
     results = read(finished)
-    traces = Origins({"": results}).of(tables.glance(summarise(results)))
+    traces = Origins({"": results}).of(compared.glance(judged(results, summarise(results), {})[0]))
     (tuned,) = (of for of in traces if of.row == "demo_promoters" and "finetune/" in of.folder)
     assert (tuned.rule, tuned.folder) == ("finetune", "finetune/tiny-demo/demo_promoters/")
     assert [(file.name, file.source) for file in tuned.files] == [
@@ -97,7 +109,7 @@ def test_files_are_listed_once_and_then_referred_to(page):
     listed = page.source.index(f'<details class="sources" id="{again}">')
     row = f'<dd>{PROMOTERS}/ <a href="{PROMOTERS}/seed0/metrics.tsv"'
     assert row in page.source[listed:].partition("</details>")[0]
-    assert page.source.count(row) == 1
+    assert page.source.count(f'id="{again}"') == 1
 
 
 def test_the_overview_says_what_read_what_and_what_it_cost(results):
@@ -130,9 +142,8 @@ def test_every_run_is_an_action_of_the_crate(page, finished):
     assert action["@id"][1:] in {of.get("id") for of in page.all("dt")}
     assert action["description"] == "hyenadna finetune --out seed0 --seed 0"
     assert {"@id": "#software-hyenadna-0.1.0"} in action["instrument"]
-    assert action["result"] == [{"@id": f"{PROMOTERS}/seed0/"}]
-    (data,) = action["object"]
-    (file,) = (of for of in crate(page) if of["@id"] == data["@id"])
+    assert action["result"] == {"@id": f"{PROMOTERS}/seed0/"}
+    (file,) = (of for of in crate(page) if of["@id"] == action["object"]["@id"])
     assert (file["name"], file["sha256"]) == ("results/genomes/demo_human/genome.fa", "5f" * 32)
 
 
@@ -143,11 +154,66 @@ def test_the_crate_is_whole(page):
     descriptor, root = graph[:2]
     assert descriptor["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
     assert descriptor["about"] == {"@id": root["@id"]}
-    referred = {
-        value["@id"] for of in graph[1:] for values in of.values() if isinstance(values, list)
-        for value in values
-    }  # fmt: skip
-    assert referred <= set(names)
+    assert root["license"]["@id"] in names
+    values = [value for of in graph[1:] for value in of.values() if isinstance(value, dict | list)]
+    referred = [of for value in values for of in (value if isinstance(value, list) else [value])]
+    assert {of["@id"] for of in referred} <= set(names)
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_command_and_one_action(repeated):
+    assert [of.title for of in provenance.commands(read(repeated).runs)] == [
+        "Fine-tuned · m · b · seeds 0–2, 10"
+    ]
+    page = page_of(repeated)
+    each = "hyenadna finetune --seed $seed --out results/finetune/m/b/seed$seed"
+    line = f"for seed in 0 1 2 10; do {each}; done"
+    assert line in page.text
+    (action,) = (of for of in crate(page) if of["@type"] == "CreateAction")
+    assert (action["description"], action["result"]) == (line, {"@id": "finetune/m/b/"})
+    (row,) = (row for row in page.rows if row[0] == "Fine-tuned" and "0–2, 10" in row)
+    assert row[4] == "4"
+
+
+def test_the_loop_over_seeds_is_what_was_run(repeated):
+    (command,) = provenance.commands(read(repeated).runs)
+    echoed = subprocess.run(
+        ["bash", "-c", command.line.replace("hyenadna", "echo hyenadna")],
+        capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert echoed == [run.info.command_line for run in read(repeated).runs]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "0.2.0"},
+        {"command": "hyenadna finetune --lr 1 --seed 1 --out results/finetune/m/b/seed1"},
+        {"command": "hyenadna finetune --name '$x' --seed 1 --out results/finetune/m/b/seed1"},
+        {"data": [{"path": "other", "sha256": "00"}]},
+    ],
+)
+def test_a_run_that_was_made_otherwise_is_told_apart(repeated, change):
+    set_info(repeated / "finetune/m/b/seed1", **change)
+    one, other = provenance.commands(read(repeated).runs)
+    assert one.title.endswith("seeds 0, 2, 10")
+    assert other.title.endswith("seed 1")
+    actions = [of for of in crate(page_of(repeated)) if of["@type"] == "CreateAction"]
+    folders = [{"@id": f"finetune/m/b/seed{seed}/"} for seed in (0, 2, 10)]
+    assert [of["result"] for of in actions] == [folders, {"@id": "finetune/m/b/seed1/"}]
+
+
+def test_of_very_many_files_folders_lead_to_the_command_that_names_them(tmp_path, tree):
+    for name in range(60):
+        for seed in range(2):
+            run = f"finetune/m/b{name}/seed{seed}"
+            rows = [(0, "test", "mcc", 0.5)]
+            tree.run(tmp_path / run, rows, metric="mcc", command=f"x --seed {seed} --out r/{run}")
+    source = page_of(tmp_path).source
+    (link,) = set(re.findall(r'<a href="(#[^"]*)">finetune/m/b7/</a> 2 files', source))
+    entry = source.partition(f'<dt id="{link[1:]}">')[2].partition("</dd>")[0]
+    assert "rule <code>finetune</code>" in entry
+    assert "for seed in 0 1; do x --seed $seed --out r/finetune/m/b7/seed$seed; done" in entry
+    assert '<a href="finetune/m/b7/seed1/run.json">' in entry
 
 
 def test_the_crate_names_files_as_seen_from_the_page(small, tmp_path):
@@ -162,7 +228,7 @@ def test_hostile_records_stay_data(tmp_path, tree):
         command="</script>" + HOSTILE,
     )  # fmt: skip
     page = page_of(tmp_path)
-    assert [of.get("type") for of in page.all("script")] == SCRIPTS
+    assert {of.get("type") for of in page.all("script")} <= SCRIPTS
     (action,) = (of for of in crate(page) if of["@type"] == "CreateAction")
     assert action["description"] == "</script>" + HOSTILE
     assert page.all("img") == []

@@ -4,8 +4,10 @@ import pytest
 from task_results import add_metrics
 
 from hyenadna import report
-from hyenadna.report import protocols, reading
+from hyenadna.report import protocols
+from hyenadna.report.inputs import reading
 from hyenadna.report.scores import summarise
+from hyenadna.report.tables import compared
 
 PROMOTERS = "demo_promoters"
 
@@ -15,9 +17,9 @@ def shown(tmp_path, tree):
     """The rows of each table, by their heads, of what a function has written to a folder."""
     tree.benchmark(tmp_path, PROMOTERS, tree.benchmarks[PROMOTERS])
 
-    def tables() -> dict[str, list[dict[str, object]]]:
+    def rows() -> dict[str, list[dict[str, object]]]:
         results = reading.read(tmp_path)
-        found = protocols.tables(results, summarise(results))
+        found = map(compared.glance, protocols.judged(results, summarise(results), {}))
         return {
             table.name: [
                 {
@@ -29,7 +31,7 @@ def shown(tmp_path, tree):
             for table in found
         }
 
-    return tables
+    return rows
 
 
 def write_clean(root, baseline: float, tuned: tuple[float, ...]) -> None:
@@ -45,7 +47,7 @@ def test_without_leaked_items_both_the_model_and_the_baseline_are_those_of_clean
 ):
     write_clean(tmp_path, 0.70, (0.80, 0.81, 0.82))
     (row,) = shown()["scores-leak-free"]
-    assert row["Baseline"] == pytest.approx(0.70)
+    assert row["Best baseline"] == pytest.approx(0.70)
     assert row["Fine-tuned"] == pytest.approx(0.81)
     assert row["Gain over baseline"] == pytest.approx(0.11)
     assert "From scratch" not in row  # has no score on clean items
@@ -64,15 +66,15 @@ def test_selected_on_test_is_the_best_point_of_the_grid_beside_its_baseline(tmp_
 
 
 def test_one_protocol_alone_leaves_nothing_to_choose(tmp_path, shown):
-    assert shown() == {}
+    assert [*shown()] == ["scores"]
     page = report.write(tmp_path, tmp_path / "report.html").read_text()
-    assert "<fieldset" not in page
+    assert 'data-part="choice"' not in page
 
 
 def test_the_choice_names_every_protocol_and_begins_with_ours(tmp_path, shown):
     write_clean(tmp_path, 0.70, (0.80, 0.81, 0.82))
     page = report.write(tmp_path, tmp_path / "report.html").read_text()
-    ours, clean = page.split('type="radio"')[1:]
+    ours, clean = page.split('name="answer-choice"')[1:3]
     assert " checked> Ours: the whole test split, read once<" in ours
     assert "> Leak-free: without leaked test items<" in clean
     assert "checked" not in clean.split("</label>")[0]

@@ -9,7 +9,9 @@ from test_report_page import Page
 
 from hyenadna import report
 from hyenadna.errors import InputError
-from hyenadna.report.reading import read
+from hyenadna.report.inputs.reading import read
+from hyenadna.report.page import contents as pages
+from hyenadna.report.tables import published as literature
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "resources/published"
@@ -88,7 +90,9 @@ def test_every_family_ships_its_grid(shipped):
 
 def page_beside(tmp_path: Path, published: Path) -> Page:
     root = tmp_path / "results"
-    return Page(report.write(root, root / "report.html", published=published))
+    out = root / "report.html"
+    out.write_text(pages.render(read(root, published), {}, out=out), encoding="utf-8")
+    return Page(out)
 
 
 def test_each_protocol_has_a_table_with_our_scores_in_columns_of_their_own(tmp_path, tree):
@@ -119,6 +123,57 @@ def test_embeddings_of_genes_stand_beside_published_ones(tmp_path, tree):
     assert "0.720" in row
 
 
+def beside(tmp_path: Path, tree, selected_on: str) -> list[str]:
+    """Run two seeds beside a published model, and return our row by our own protocol."""
+    folder = write_published(tmp_path / "published")
+    text = PUBLISHED["genomic_benchmarks"].replace("\tCNN\t264K", "\tHyenaDNA\t264K")
+    (folder / "genomic_benchmarks.tsv").write_text(text)
+    (folder / "protocols.tsv").write_text(
+        "family\tprotocol\tmeaning\tselected_on\n"
+        f"genomic_benchmarks\t5-fold\tNothing sees test.\t{selected_on}\n"
+    )
+    for seed, score in enumerate((0.80, 0.81)):
+        directory = tmp_path / f"results/finetune/m/b/seed{seed}"
+        tree.run(directory, [(1, "test", "accuracy", score)], metric="accuracy")
+    tree.run(tmp_path / "results/baselines/b", [(0, "test", "kmer.accuracy", 0.9)])
+    page = page_beside(tmp_path, folder)
+    return [*next(row for row in page.rows if row[:2] == ["b", "accuracy"]), page.text]
+
+
+def test_the_answer_stands_beside_the_published_model(tmp_path, tree):
+    *row, text = beside(tmp_path, tree, "valid")
+    assert row[2:6] == [
+        "0.805 ± 0.007n = 2",
+        "0.900k-mer counts",
+        "−0.095−0.159 to −0.031",
+        "0.700264K · 5-fold",
+    ]
+    assert row[6] == "+0.105+0.041 to +0.169"
+    assert "The published HyenaDNA reached accuracy 0.700 on b (ours: 0.805)." in text
+    assert "selected on the test split, which ours" not in text
+
+
+def test_a_published_score_of_another_protocol_is_said_to_be_one(tmp_path, tree):
+    *_, text = beside(tmp_path, tree, "test")
+    assert "(ours: 0.805). That was selected on the test split, which ours was not." in text
+    assert "Published scores marked “5-fold” were selected on the test split" in text
+
+
+def test_protocols_of_which_nothing_is_known_stand_beside_none_of_ours(tmp_path, tree):
+    *row, text = beside(tmp_path, tree, "")
+    assert len(row) == 5
+    assert "HyenaDNA, published" not in text
+    assert "Published scores and their protocols" in text
+
+
+def test_published_scores_move_to_the_family_whose_protocol_they_fit():
+    published = read(ROOT / "resources", SHIPPED).published
+    assert literature.beside(published, "genomic_benchmarks", "valid") == (["5-fold"], True)
+    assert literature.beside(published, "genomic_benchmarks", "test") == (["paper"], True)
+    assert literature.beside(published, "species", "valid") == (["paper"], False)
+    assert literature.beside(published, "species", "") == ([], True)
+
+
 def test_families_that_were_not_run_are_left_out(tmp_path, tree):
     directory = tmp_path / "results/finetune/m/other/seed0"
     tree.run(directory, [(1, "test", "accuracy", 0.8)], metric="accuracy")
@@ -140,4 +195,4 @@ def test_a_published_number_that_is_none_is_named(tmp_path, tree):
 def test_a_folder_of_published_scores_that_is_not_there_is_an_error(tmp_path):
     (tmp_path / "results").mkdir()
     with pytest.raises(InputError, match="published: no such directory"):
-        page_beside(tmp_path, tmp_path / "published")
+        report.write(tmp_path / "results", tmp_path / "page.html", published=tmp_path / "published")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hyenadna.report.reading import read
-from hyenadna.report.results import Results
+from hyenadna.report.inputs.reading import read
+from hyenadna.report.inputs.results import Results
 
 PROMOTERS = "finetune/tiny-demo/demo_promoters"
 

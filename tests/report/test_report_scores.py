@@ -5,13 +5,14 @@ import statistics
 
 import pytest
 
-from hyenadna.report.answer import answer
-from hyenadna.report.cells import Cell, mark_best, number
-from hyenadna.report.completeness import inconsistencies, missing
 from hyenadna.report.costs import by_rule
-from hyenadna.report.reading import read
-from hyenadna.report.results import Job, RunInfo
+from hyenadna.report.inputs.reading import read
+from hyenadna.report.inputs.results import Job, Results, RunInfo
+from hyenadna.report.page import answer
+from hyenadna.report.page.completeness import inconsistencies, missing
+from hyenadna.report.protocols import judged
 from hyenadna.report.scores import Score, Spread, summarise
+from hyenadna.report.tables.cells import Cell, mark_best, number
 
 NAN = math.nan
 
@@ -19,6 +20,10 @@ NAN = math.nan
 def score(baselines: dict[str, float], **stages: tuple[float, ...]) -> Score:
     spreads = {stage: Spread.of(values) for stage, values in stages.items()}
     return Score("b", "m", "accuracy", RunInfo(), baselines, spreads, ())
+
+
+def answer_to(results: Results) -> answer.Answer:
+    return answer.answer(judged(results, summarise(results), {})[0])
 
 
 def test_a_spread_is_the_mean_and_the_sample_standard_deviation():
@@ -72,12 +77,6 @@ def test_an_equal_score_does_not_beat():
     assert score({"kmer": 0.84}, finetune=(0.8412,)).beats("kmer")
 
 
-def test_the_worst_seed_decides_on_every_seed():
-    uneven = score({"kmer": 0.80}, finetune=(0.79, 0.95))
-    assert uneven.beats("kmer")
-    assert not uneven.beats("kmer", every_seed=True)
-
-
 def test_a_difference_to_what_is_missing_is_no_number():
     assert math.isnan(score({}, finetune=(0.9,)).difference("finetune", None))
 
@@ -111,26 +110,52 @@ def test_the_metric_is_guessed_where_no_record_names_it(tmp_path, tree):
 
 
 def test_the_answer_counts_what_was_won(finished):
-    results = read(finished)
-    text = " ".join(answer(results, summarise(results)).sentences)
-    assert "On 3 of 5 benchmarks the fine-tuned tiny-demo beats the best trivial baseline" in text
-    assert "on each of them with every seed" in text
-    assert "On 5 of 5 its mean is above that of the same network trained from random" in text
-    assert "on 5 by more than the larger standard deviation" in text
+    text = " ".join(answer_to(read(finished)).sentences)
+    assert (
+        "On 3 of 5 benchmarks the fine-tuned tiny-demo beats the best trivial baseline, on 2 "
+        "beyond chance."
+    ) in text
+    assert (
+        "On 5 of 5 its mean is above that of the same network trained from random weights, on 4 "
+        "beyond chance."
+    ) in text
+    assert "Beyond chance: the 95 % interval of the difference excludes zero" in text
     assert "f1_weighted 0.531; the best trivial baseline (k-mer counts) reaches 0.485" in text
 
 
-def test_a_gap_within_the_spread_over_seeds_is_not_counted_as_clear(tmp_path, tree):
+def test_a_gap_within_the_spread_over_seeds_is_not_beyond_chance(tmp_path, tree):
     rows = {"finetune": (0.60, 0.70), "scratch": (0.59, 0.69)}
     for stage, values in rows.items():
         for seed, value in enumerate(values):
             tree.run(
                 tmp_path / f"{stage}/m/b/seed{seed}", [(0, "test", "mcc", value)], metric="mcc"
             )
-    results = read(tmp_path)
-    text = " ".join(answer(results, summarise(results)).sentences)
+    text = " ".join(answer_to(read(tmp_path)).sentences)
     assert "On 1 of 1 its mean is above" in text
-    assert "on 0 by more than the larger standard deviation" in text
+    assert "from random weights, on 0 beyond chance." in text
+
+
+def test_of_a_single_seed_nothing_is_said_about_chance(tmp_path, tree):
+    tree.run(tmp_path / "finetune/m/b/seed0", [(0, "test", "mcc", 0.6)], metric="mcc")
+    tree.run(tmp_path / "scratch/m/b/seed0", [(0, "test", "mcc", 0.5)], metric="mcc")
+    text = " ".join(answer_to(read(tmp_path)).sentences)
+    assert "On 1 of 1 its mean is above" in text
+    assert "chance" not in text
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (3, "On 1 of 1 benchmark the fine-tuned m2 beats"),
+        (4, "On 4 of 4 pairs of model and benchmark a fine-tuned model beats"),
+    ],
+)
+def test_many_models_share_a_sentence(tmp_path, tree, models, said):
+    tree.run(tmp_path / "baselines/b", [(0, "test", "kmer.mcc", 0.3)], metric="mcc")
+    for model in range(models):
+        rows = [(0, "test", "mcc", 0.4)]
+        tree.run(tmp_path / f"finetune/m{model}/b/seed0", rows, metric="mcc")
+    assert said in " ".join(answer_to(read(tmp_path)).sentences)
 
 
 @pytest.mark.parametrize(
@@ -143,20 +168,19 @@ def test_the_answer_says_on_which_side_of_the_best_markov_chain_the_model_is(
     tree.pretraining(tmp_path)
     path = tmp_path / "pretrain/tiny-demo/demo_human/seed0/metrics.tsv"
     path.write_text(path.read_text() + f"601\ttest\tperplexity\t{2**bits}\n")
-    results = read(tmp_path)
-    sentence = answer(results, []).sentences[0]
+    sentence = answer_to(read(tmp_path)).sentences[0]
     assert f"{words} Markov chain (order 5, 3.808)" in sentence
 
 
 def test_the_answer_says_that_nothing_can_be_compared_yet(tmp_path, tree):
     tree.pretraining(tmp_path)
-    assert answer(read(tmp_path), []).sentences[1:] == [
+    assert answer_to(read(tmp_path)).sentences[1:] == [
         "No fine-tuned model can be compared with a baseline yet."
     ]
 
 
 def test_no_results_give_no_sentence(tmp_path):
-    assert answer(read(tmp_path), []).sentences == []
+    assert answer_to(read(tmp_path)).sentences == []
 
 
 def test_missing_stages_and_seeds_are_listed_with_the_command(results):
@@ -210,6 +234,6 @@ def test_the_answer_is_about_the_run_with_the_lowest_perplexity(tmp_path, tree):
     for model, perplexity in (("a", NAN), ("b", 3.7), ("c", 3.6), ("d", 3.8)):
         rows = [(1, "valid", "perplexity", perplexity)]
         tree.run(tmp_path / f"pretrain/{model}/g/seed0", rows)
-    found = answer(read(tmp_path), [])
+    found = answer_to(read(tmp_path))
     assert "c predicts the next base with perplexity 3.600" in found.sentences[0]
     assert found.facts[0].value == "3.600"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hyenadna.report import formats
-from hyenadna.report.results import BenchRun, Measurement, Results, Slope
+from hyenadna.report.inputs.results import BenchRun, Measurement, Results, Slope
 
 FORWARD, BOTH = "forward", "forward+backward"
 DIRECTIONS = {BOTH: "forward and backward", FORWARD: "forward"}

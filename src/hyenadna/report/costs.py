@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from hyenadna.report.results import Job
+from hyenadna.report.inputs.results import Job
 
 
 @dataclass(frozen=True)

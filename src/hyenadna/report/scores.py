@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hyenadna.report.results import STAGES, Results, Run, RunInfo
+from hyenadna.report.inputs.results import STAGES, Results, Run, RunInfo
 
 BASELINES = ("majority", "length", "unknown", "kmer", "lookup")
 """Trivial methods: majority, those that see no base, k-mer counts, and a look-up by coordinate."""
@@ -104,16 +104,10 @@ class Score:
         present = [name for name in self.baselines if name in self.means]
         return max(present, key=self.means.__getitem__, default=None)
 
-    def beats(self, other: str | None, *, every_seed: bool = False) -> bool:
+    def beats(self, other: str | None) -> bool:
         """Whether the fine-tuned model scores higher than another method, in the digits shown."""
         theirs = self.means.get(other or "", math.nan)
-        mine = min(self.stages["finetune"].values) if every_seed else self.means["finetune"]
-        return round(mine, DECIMALS) > round(theirs, DECIMALS)
-
-    def exceeds_spread(self, stage: str, other: str) -> bool:
-        """Whether two ways of training differ by more than the larger standard deviation."""
-        spreads = [self.stages[name].sd for name in (stage, other)]
-        return abs(self.difference(stage, other)) > max(spreads)
+        return round(self.means["finetune"], DECIMALS) > round(theirs, DECIMALS)
 
     def difference(self, method: str, other: str | None) -> float:
         """Return mean score of a method minus that of another, NaN where one is not there."""

@@ -1,6 +1,5 @@
 """Reports opened in Chromium: one with every section, and that of the demo where there is one."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,29 +8,18 @@ from typing import Any
 
 import pytest
 import task_results as tasks
+from chromium import launched, missing
 
 from hyenadna import report
 
 ROOT = Path(__file__).parents[3]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A browser without a window."""
-    command = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if command is None:
-        _missing(f"needs one of {', '.join(BROWSERS)}: apt-get install chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        _missing("needs Playwright: pip install playwright")
-    with sync_playwright() as playwright:
-        # Chromium's sandbox does not work for root, which is what containers run tests as.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=command, args=arguments)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +28,8 @@ def axe() -> Any:
     try:
         from axe_playwright_python.sync_playwright import Axe
     except ModuleNotFoundError:
-        _missing("needs axe-core: pip install axe-playwright-python")
+        missing("needs axe-core: pip install axe-playwright-python")
     return Axe()
-
-
-def _missing(what: str) -> None:
-    """Skip at home; CI must not pass without having looked."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +48,7 @@ def complete(tree: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) ->
             stage="paper", model="tiny-demo", benchmark="demo_promoters", seed=seed,
             metric="accuracy", protocol="paper", selected_on="test",
         )  # fmt: skip
+        tasks.write_predictions(run, promoters["classes"], wrong=12)
     baselines = root / "baselines/demo_promoters"
     tasks.add_metrics(baselines, "test_clean", {"majority.accuracy": 0.5, "kmer.accuracy": 0.801})
     tasks.write_leaks(baselines, items=512, duplicates=20, overlaps=31)
@@ -88,14 +72,15 @@ def _prompt(tree: SimpleNamespace, root: Path) -> None:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the demo's results, which are left as they are."""
-    from hyenadna.report import page, reading
+    from hyenadna.report.inputs import reading
+    from hyenadna.report.page import contents
 
     results = ROOT / "results"
     if not (results / "report.html").is_file():
         pytest.skip("needs the results of `make demo`")
     found = reading.read(results, ROOT / "resources/published")
     out = tmp_path_factory.mktemp("demo") / "report.html"
-    out.write_text(page.render(found, page.drawn(found), out=out), encoding="utf-8")
+    out.write_text(contents.render(found, contents.drawn(found), out=out), encoding="utf-8")
     return out
 
 
@@ -104,7 +89,7 @@ def visit(chromium: Any) -> Iterator[Callable[..., Any]]:
     """A way to open a page; whatever it then complains of or asks the network for is an error."""
     contexts, complaints = [], []
 
-    def opened(path: Path, **options: Any) -> Any:
+    def opened(path: Path, *, fragment: str = "", **options: Any) -> Any:
         context = chromium.new_context(**{"viewport": {"width": 1024, "height": 900}} | options)
         contexts.append(context)
         page = context.new_page()
@@ -112,7 +97,7 @@ def visit(chromium: Any) -> Iterator[Callable[..., Any]]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
         page.on("request", lambda request: _note_request(complaints, request.url, path))
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + (f"#{fragment}" if fragment else ""))
         return page
 
     yield opened

@@ -1,0 +1,1 @@
+"""Two results trees side by side."""

@@ -1,0 +1,1 @@
+"""What the report draws: each figure once, for papers and for the page."""

@@ -1,0 +1,1 @@
+"""Reading a results tree: its files as small typed records."""

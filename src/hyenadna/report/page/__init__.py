@@ -1,0 +1,1 @@
+"""The page: what it says, in which order, and how it is laid out."""

@@ -1,0 +1,206 @@
+"""Figures in a real browser: drawn as they come near, pointed at, zoomed, saved and printed."""
+
+import io
+import struct
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from hyenadna import report
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+EVIL = "<img src=x onerror=window.ran=1></script><script>window.ran=2</script>&lt;b&gt;"
+
+UNFOLD = """document.querySelectorAll('details').forEach(of => of.open = true)
+document.querySelectorAll('section.task').forEach(of => of.hidden = false)"""
+
+OUT_OF_FRAME = """[...document.querySelectorAll('.plot[data-drawn]')].flatMap(plot => {
+  const frame = plot.getBoundingClientRect();
+  return [...plot.querySelectorAll('.main-svg text')].filter(text => {
+    const at = text.getBoundingClientRect();
+    return at.width && (at.left < frame.left - 3 || at.right > frame.right + 3
+      || at.top < frame.top - 3 || at.bottom > frame.bottom + 3);
+  }).map(text => `${plot.dataset.name}: ${text.textContent}`);
+})"""
+
+OVERLAPPING = """[...document.querySelectorAll('.plot[data-drawn]')].flatMap(plot => {
+  const turned = text => text.getAttribute('transform')?.includes('rotate(-3');
+  const texts = [...plot.querySelectorAll('.xtick text, .ytick text, .annotation text')]
+    .filter(text => text.textContent.trim() && !turned(text))
+    .map(text => [text.textContent, text.getBoundingClientRect()]).filter(([, at]) => at.width);
+  return texts.flatMap(([one, a], index) => texts.slice(index + 1).filter(([, b]) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 3
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5
+  ).map(([other]) => `${plot.dataset.name}: ${one} / ${other}`));
+})"""
+
+
+def draw_all(page) -> None:
+    """Bring every figure near once."""
+    page.evaluate(UNFOLD)
+    for plot in page.locator(".plot:visible").all():
+        plot.scroll_into_view_if_needed()
+        plot.and_(page.locator("[data-drawn]")).wait_for()
+
+
+def shown(page, name: str):
+    """Return a figure that is drawn, in view."""
+    page.evaluate(UNFOLD)
+    figure = page.locator(f"[id='figure-{name}']")
+    figure.scroll_into_view_if_needed()
+    figure.locator(".plot[data-drawn]").wait_for()
+    return figure
+
+
+def saved(page, button) -> tuple[str, bytes]:
+    """Return name and content of the file that a button gives."""
+    with page.expect_download() as waiting:
+        button.click()
+    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1200, "light")])
+def test_every_figure_is_drawn_with_texts_that_neither_are_cut_nor_meet(
+    complete, visit, width, scheme
+):
+    page = visit(complete, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    draw_all(page)
+    assert page.locator(".plot[data-drawn] .main-svg").count() > 12
+    assert page.evaluate(OUT_OF_FRAME) == []
+    assert page.evaluate(OVERLAPPING) == []
+
+
+def test_nothing_is_unpacked_before_it_is_near(complete, visit):
+    page = visit(complete)
+    page.locator(".plot[data-drawn]").first.wait_for()
+    assert page.locator(".plot[data-drawn]").count() < page.locator(".plot").count() / 2
+
+
+def test_pointing_at_a_mark_says_what_it_is(complete, visit):
+    page = visit(complete)
+    figure = shown(page, "scores")
+    figure.locator(".scatterlayer .point").last.hover(force=True)
+    assert "demo_species" in figure.locator(".hoverlayer").text_content()
+
+
+def test_a_zoom_shows_less_and_can_be_reset(complete, visit):
+    page = visit(complete)
+    figure = shown(page, "context.demo_human")
+    reset = figure.get_by_role("button", name="Reset zoom")
+    before = figure.locator(".ytick text").all_text_contents()
+    assert not reset.is_visible()
+    box = figure.locator(".nsewdrag").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 120, steps=4)
+    page.mouse.up()
+    reset.wait_for()
+    assert figure.locator(".ytick text").all_text_contents() != before
+    reset.focus()
+    page.keyboard.press("Enter")
+    reset.wait_for(state="hidden")
+    assert figure.locator(".ytick text").all_text_contents() == before
+
+
+def test_the_wheel_scrolls_the_page_and_not_the_figure(complete, visit):
+    page = visit(complete)
+    shown(page, "context.demo_human").locator(".nsewdrag").hover()
+    before = page.evaluate("scrollY")
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("before => scrollY > before", arg=before)
+
+
+def test_an_entry_of_a_legend_hides_its_marks(complete, visit):
+    page = visit(complete)
+    figure = shown(page, "scores")
+    entry = figure.get_by_role("button", name="frozen probe", exact=True)
+    before = figure.locator(".scatterlayer .point").count()
+    entry.focus()
+    page.keyboard.press("Enter")
+    assert entry.get_attribute("aria-pressed") == "false"
+    assert entry.evaluate("of => of === document.activeElement")
+    assert figure.locator(".scatterlayer .point").count() < before
+    page.keyboard.press("Enter")
+    assert figure.locator(".scatterlayer .point").count() == before
+
+
+def test_a_figure_is_saved_from_the_page_alone(complete, visit):
+    page = visit(complete, color_scheme="dark")
+    figure = shown(page, "scores")
+    name, numbers = saved(page, figure.get_by_role("button", name="TSV: Test scores at a glance"))
+    assert name == "scores.tsv"
+    assert numbers == (complete.parent / "figures/answer/scores.tsv").read_bytes()
+    name, drawing = saved(page, figure.get_by_role("button", name="SVG: Test scores at a glance"))
+    assert name == "scores.svg"
+    texts = [of.text for of in ElementTree.parse(io.BytesIO(drawing)).iter() if of.text]
+    assert "best trivial baseline" in texts
+    assert b"#0a6285" in drawing or b"rgb(10, 98, 133)" in drawing  # on paper, not on the screen
+    name, image = saved(page, figure.get_by_role("button", name="PNG: Test scores at a glance"))
+    assert name == "scores.png"
+    width, _ = struct.unpack(">II", image[16:24])
+    assert width > 1200
+
+
+def test_a_figure_follows_the_theme_and_the_width(complete, visit):
+    page = visit(complete, viewport={"width": 1200, "height": 900})
+    figure = shown(page, "timings")
+    bar = figure.locator(".barlayer path").first
+    assert bar.evaluate("of => getComputedStyle(of).fill") == "rgb(10, 98, 133)"
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "() => getComputedStyle(document.querySelector('#figure-timings .barlayer path')).fill"
+        " === 'rgb(98, 191, 224)'"
+    )
+    page.set_viewport_size({"width": 375, "height": 900})
+    page.wait_for_function(
+        "() => document.querySelector('#figure-timings .main-svg').clientWidth < 376"
+    )
+
+
+def test_a_sheet_has_every_figure_on_white_and_the_screen_is_as_before(complete, visit):
+    page = visit(complete, color_scheme="dark")
+    page.evaluate(UNFOLD)
+    shown(page, "timings")
+    # What is not near is unpacked once nobody waits for anything else.
+    page.evaluate("""addEventListener('beforeprint', () => { window.seen = [
+      document.querySelectorAll('.plot:not([data-drawn])').length,
+      getComputedStyle(document.querySelector('#figure-timings .barlayer path')).fill,
+    ]; })""")
+    page.wait_for_timeout(6000)
+    page.pdf(format="A4")
+    assert page.evaluate("window.seen") == [0, "rgb(10, 98, 133)"]
+    fill = "getComputedStyle(document.querySelector('#figure-timings .barlayer path')).fill"
+    assert page.evaluate(fill) == "rgb(98, 191, 224)"
+
+
+def test_without_scripts_the_page_says_where_each_figure_lies(complete, visit):
+    page = visit(complete, java_script_enabled=False)
+    figure = page.locator("#figure-scores")
+    for ending in ("svg", "png", "tsv"):
+        assert figure.locator(f"noscript a[href='figures/answer/scores.{ending}']").count() == 1
+    assert figure.get_by_role("button").count() == 0
+
+
+def test_a_finger_scrolls_the_page(complete, visit):
+    page = visit(complete, viewport={"width": 375, "height": 700}, has_touch=True, is_mobile=True)
+    figure = shown(page, "context.demo_human")
+    style = "of => getComputedStyle(of).touchAction"
+    assert figure.locator(".plot").evaluate(style) != "none"
+    assert figure.locator(".nsewdrag").evaluate("of => of.style.cursor") != "crosshair"
+
+
+def test_hostile_names_in_a_figure_are_text(tree, tmp_path, visit):
+    benchmark = {**tree.benchmarks["demo_promoters"], "metric": EVIL}
+    tree.benchmark(tmp_path, "evil", benchmark)
+    tree.biotypes(tmp_path, {EVIL: 9, "lncRNA": 5})
+    page = visit(report.write(tmp_path, tmp_path / "report.html"), bypass_csp=True)
+    draw_all(page)
+    for button in page.locator("figure button:visible").all():
+        button.hover()
+    for point in page.locator(".scatterlayer .point").all()[:40]:
+        point.hover(force=True)
+    assert page.locator("figure img, figure .plot a").count() == 0
+    assert page.evaluate("window.ran") is None
+    assert "<img src=x onerror" in "".join(page.locator("figure .legend").all_text_contents())
