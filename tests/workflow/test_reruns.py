@@ -38,7 +38,7 @@ out=${all##*--out } out=${out%% *}
 case $1 in
 genome) touch "$3" "$3.fai" ;;
 tokenize) touch "$3/tokens.u8" "$3/soft_mask.u1" "$3/index.json" ;;
-report) touch "$out" && mkdir results/figures && touch results/figures/curves.svg ;;
+report) touch "$out" && mkdir results/figures results/tables ;;
 bench) cd "$out" && touch measurements.tsv run.json ;;
 *) cd "$out" && touch config.yaml config.json model.safetensors metrics.tsv run.json \\
     predictions.parquet leaks.tsv ;;
@@ -48,8 +48,8 @@ esac
 INDIFFERENT = {
     "run.yaml": ("threads: 1", "threads: 2"),
     "profiles/default/config.yaml": (r"\Z", "latency-wait: 7\n"),
-    "workflow/report/finetune.rst": ("^", "Another caption. "),
-    "workflow/rules/finetune.smk": ('category="Benchmarks"', 'category="Elsewhere"'),
+    "workflow/report/finetune.rst": (r"\Z", "Another sentence.\n"),
+    "workflow/rules/finetune.smk": ('category="Runs"', 'category="Elsewhere"'),
     "workflow/rules/pretrain.smk": (r"runtime=.*,", "runtime=7,"),
     "workflow/rules/baselines.smk": (r"mem_mb=.*,", "mem_mb=9000,"),
     "workflow/rules/genome.smk": (r'"../envs/\w+.yaml"', '"../envs/other.yaml"'),

@@ -12,7 +12,7 @@ rule baselines:
         metrics=report(
             "results/baselines/{benchmark}/metrics.tsv",
             caption="../report/baselines.rst",
-            category="Benchmarks",
+            category="Runs",
             subcategory="{benchmark}",
             labels={"stage": "baselines", "model": "none", "run": "none"},
         ),

@@ -8,6 +8,7 @@ rule bench_long_conv:
             "results/bench/long_conv/measurements.tsv",
             caption="../report/bench.rst",
             category="Cost against length",
+            subcategory="Measurements",
             labels={"operation": "long convolution"},
         ),
     log:
@@ -42,6 +43,7 @@ rule bench_attention:
             "results/bench/attention/measurements.tsv",
             caption="../report/bench.rst",
             category="Cost against length",
+            subcategory="Measurements",
             labels={"operation": "attention"},
         ),
     log:
@@ -72,6 +74,7 @@ rule bench_model:
             "results/bench/model/measurements.tsv",
             caption="../report/bench.rst",
             category="Cost against length",
+            subcategory="Measurements",
             labels={"operation": "a training step"},
         ),
     log:

@@ -12,7 +12,7 @@ rule map_biotypes:
         umap=report(
             "results/biotypes/{model}/{benchmark}/seed{seed}/umap.tsv",
             caption="../report/biotypes.rst",
-            category="Biotypes",
+            category="Genes by biotype",
             subcategory="{benchmark}",
             labels={"table": "map", "model": "{model}", "seed": "{seed}"},
         ),
@@ -21,7 +21,7 @@ rule map_biotypes:
         metrics=report(
             "results/biotypes/{model}/{benchmark}/seed{seed}/metrics.tsv",
             caption="../report/biotypes.rst",
-            category="Biotypes",
+            category="Genes by biotype",
             subcategory="{benchmark}",
             labels={"table": "metrics", "model": "{model}", "seed": "{seed}"},
         ),

@@ -19,7 +19,7 @@ rule finetune:
         metrics=report(
             "results/{stage}/{model}/{benchmark}/{run}/metrics.tsv",
             caption="../report/finetune.rst",
-            category="Benchmarks",
+            category="Runs",
             subcategory="{benchmark}",
             labels={"stage": "{stage}", "model": "{model}", "run": "{run}"},
         ),

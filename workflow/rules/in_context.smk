@@ -17,11 +17,11 @@ rule in_context:
             caption="../report/in_context.rst",
             category="In-context learning",
             subcategory="{benchmark}",
+            # Not method and number apart: Snakemake's report may make a switch of the method, and
+            # fail at a number that the other one does not have.
             labels={
+                "setting": "{method}, {tuned} {label}, {shots} shots",
                 "model": "{model}",
-                "method": "{method}",
-                "tuned": "{tuned} {label}",
-                "shots": "{shots}",
                 "seed": "{seed}",
             },
         ),

@@ -1,4 +1,4 @@
-# One page from all results.
+# One page from all results, and its figures and tables as files.
 
 
 rule report:
@@ -8,15 +8,25 @@ rule report:
         page=report(
             "results/report.html",
             caption="../report/report.rst",
-            category="Summary",
-            labels={"page": "all results"},
+            category="Answer",
+            subcategory="Page",
+            labels={"title": "The whole page"},
         ),
         figures=report(
             directory("results/figures"),
-            patterns=["{figure}.svg"],
+            patterns=["{section}/{name}.svg"],
             caption="../report/figures.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
+            category=place("figures", "category"),
+            subcategory=place("figures", "group"),
+            labels=title("figures"),
+        ),
+        tables=report(
+            directory("results/tables"),
+            patterns=["{section}/{name}.html"],
+            caption="../report/tables.rst",
+            category=place("tables", "category"),
+            subcategory=place("tables", "group"),
+            labels=title("tables"),
         ),
     log:
         "results/logs/report.log",
