@@ -5,9 +5,9 @@ import math
 import re
 
 import pytest
-from drawn_figures import said, table_of
+from drawn_figures import figures_of, said, table_of
+from test_report_page import page_of
 
-from hyenadna import report
 from hyenadna.report import formats
 from hyenadna.report.bench import FORWARD, Comparison, comparisons
 from hyenadna.report.figures.bench_figures import by_length
@@ -30,7 +30,7 @@ def rows(table) -> list[list[str]]:
 
 
 def section(root) -> str:
-    page = report.write(root, root / "report.html").read_text()
+    page = page_of(root).source
     return re.search(r'<section aria-labelledby="length">.*?</section>', page, re.DOTALL)[0]
 
 
@@ -206,9 +206,7 @@ def test_one_length_without_slopes_is_drawn(tmp_path, tree):
 def test_a_figure_has_another_name_for_each_setting(tmp_path, tree):
     both = tree.timed("long_conv") + [row | {"batch": 8} for row in tree.timed("long_conv")]
     tree.bench(tmp_path / "bench/long_conv", both)
-    report.write(tmp_path, tmp_path / "report.html")
-    names = {path.stem for path in (tmp_path / "figures").glob("*/*.svg")}
-    assert names == {"cost-by-length", "cost-by-length-2"}
+    assert [*figures_of(tmp_path)] == ["cost-by-length", "cost-by-length-2"]
 
 
 def test_one_shape_measured_on_several_machines_has_a_figure_of_them(tmp_path, tree):
@@ -262,7 +260,7 @@ def test_one_operation_alone_is_shown_and_the_other_is_missed(tmp_path, tree):
     tree.bench(tmp_path / "bench/long_conv", tree.timed("long_conv"))
     text = section(tmp_path)
     assert "Not run: attention and a training step." in text
-    assert text.count("<figure") == text.count("<table") == 1
+    assert text.count("<table") == len(figures_of(tmp_path)) == 1
 
 
 def test_slopes_are_there_for_programs(finished):

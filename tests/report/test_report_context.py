@@ -6,16 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_figures import figures_of
+from test_report_page import page_of
 
-from hyenadna import report
 from hyenadna.report.inputs.reading import read
 from hyenadna.report.tables.contexts import best_chain, by_genome
 
 FOLDER = "context/tiny-demo/demo_human/seed0"
-
-
-def page_of(root: Path) -> str:
-    return report.write(root, root / "report.html").read_text()
 
 
 def figure(root: Path, name: str) -> str:
@@ -59,20 +56,16 @@ def test_what_the_paper_published_is_said_beside_it(finished):
 
 def test_without_results_there_is_no_figure_but_the_command_that_makes_them(tmp_path, tree):
     tree.pretraining(tmp_path)
-    page = page_of(tmp_path)
-    assert [path.stem for path in (tmp_path / "figures/pretraining").glob("*.svg")] == [
-        "pretraining.tiny-demo.demo_human.seed0"
-    ]
+    assert {*figures_of(tmp_path)} == {"pretraining.tiny-demo.demo_human.seed0", "workflow"}
+    page = page_of(tmp_path).source
     assert "snakemake --cores all contexts" in page
     assert "2.9 to 3.3" not in page
 
 
 def test_contexts_alone_make_a_page(tmp_path, tree):
     tree.contexts(tmp_path)
-    page_of(tmp_path)
-    assert {path.stem for path in (tmp_path / "figures/pretraining").glob("*.svg")} == {
-        "context.demo_human", "positions.demo_human",
-    }  # fmt: skip
+    assert {*figures_of(tmp_path)} == {"context.demo_human", "positions.demo_human", "workflow"}
+    assert page_of(tmp_path).row("1,024")[1:3] == ["3.758", "1.910"]
 
 
 def test_transformers_come_last_and_are_dashed(tmp_path, tree):
@@ -94,9 +87,9 @@ def test_seeds_are_told_apart_where_there_are_several(tmp_path, tree):
     (series,) = by_genome(read(tmp_path).of("context")).values()
     assert [of.label for of in series] == ["m, seed 0", "m, seed 1"]
     assert np.isnan(best_chain(series)[1])
-    page_of(tmp_path)
-    assert ">m, seed 1 3.800</text>" in figure(tmp_path, "context.g")
-    assert "Markov" not in figure(tmp_path, "context.g")
+    svg = figures_of(tmp_path)["context.g"].svg
+    assert ">m, seed 1 3.800</text>" in svg
+    assert "Markov" not in svg
 
 
 def test_bits_by_position_are_those_of_the_longest_context(tmp_path, tree):
@@ -122,14 +115,14 @@ def test_positions_that_cannot_be_read_are_named(tmp_path, tree):
         (f"{FOLDER}/positions.tsv", "line 2: 64 0 0 many 9 are not all numbers")
     ]
     path.unlink()
-    assert "bits by position of this run cannot be drawn" in page_of(tmp_path)
+    assert "bits by position of this run cannot be drawn" in page_of(tmp_path).text
 
 
 def test_the_answer_is_not_that_of_a_transformer(tmp_path, tree):
     tree.pretraining(tmp_path)
     rows = [(9, "test", "perplexity", 1.5)]
     tree.run(tmp_path / "pretrain/baseline/demo_human/seed0", rows, mixer="attention")
-    answer = page_of(tmp_path).partition("<h2")[0]
+    answer = page_of(tmp_path).source.partition("<h2")[0]
     assert "HyenaDNA tiny-demo, pretrained on demo_human" in answer
     assert "1.500" not in answer
 

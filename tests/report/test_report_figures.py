@@ -17,7 +17,7 @@ from hyenadna import report
 from hyenadna.report.figures.drawing import PALETTE, TUNED, identifier, spread_out, to_tsv
 from hyenadna.report.figures.embedding_figures import MAP_VECTOR_POINTS
 from hyenadna.report.figures.pretraining_figures import smoothed
-from hyenadna.report.page import layout
+from hyenadna.report.page import packing
 
 
 def svg_of(root, name: str) -> str:
@@ -87,7 +87,7 @@ def test_names_cannot_break_a_table():
 
 
 def test_more_numbers_than_a_page_should_hold_are_a_file_beside_it(tmp_path, tree, monkeypatch):
-    monkeypatch.setattr(layout, "MOST_DATA", 500)
+    monkeypatch.setattr(packing, "MOST_DATA", 500)
     tree.biotypes(tmp_path, {"lncRNA": 20})
     page = report.write(tmp_path, tmp_path / "report.html").read_text()
     assert 'href="figures/biotypes/embedding.tiny-demo.demo_biotypes.seed0.tsv"' in page

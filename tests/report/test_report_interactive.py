@@ -33,11 +33,16 @@ def plot_of(axes) -> dict:
 
 
 def traces_of(axes) -> list[dict]:
-    return [of for of in plot_of(axes)["data"] if not of["showlegend"]]
+    return plot_of(axes)["data"]
 
 
-def notes_of(axes) -> dict[str, dict]:
-    return {note["text"]: note for note in plot_of(axes)["layout"]["annotations"]}
+def entries_of(plot: dict) -> list[dict]:
+    return plot["layout"]["meta"]["legends"][0]["entries"]
+
+
+def frame_width(layout: dict) -> float:
+    """Return how many CSS pixels wide the frame of a layout is."""
+    return layout["width"] - layout["margin"]["l"] - layout["margin"]["r"]
 
 
 def test_a_line_keeps_its_points_dashes_and_markers(axes):
@@ -94,8 +99,7 @@ def test_texts_are_never_markup(axes):
     axes.set_yticks([0], ["<u>"])
     axes.legend()
     plot = plot_of(axes)
-    names = [of["name"] for of in plot["data"] if of["showlegend"]]
-    assert names == ["&lt;b&gt;&amp;amp;&lt;/b&gt;"]
+    assert [of["name"] for of in entries_of(plot)] == ["&lt;b&gt;&amp;amp;&lt;/b&gt;"]
     assert plot["data"][0]["hovertext"] == ["&lt;a href='x'&gt;<br>second line"]
     assert plot["layout"]["annotations"][0]["text"] == "&lt;i&gt;"
     assert plot["layout"]["yaxis"]["ticktext"] == ["&lt;u&gt;"]
@@ -142,8 +146,8 @@ def test_error_bars_belong_to_the_entry_of_their_line(axes):
     axes.legend()
     plot = plot_of(axes)
     assert {of["legendgroup"] for of in plot["data"]} == {"0 ours"}
-    (entry,) = [of for of in plot["data"] if of["showlegend"]]
-    assert (entry["name"], entry["mode"]) == ("ours", "lines+markers")
+    (entry,) = entries_of(plot)
+    assert (entry["name"], entry["group"], entry["mode"]) == ("ours", "0 ours", "lines+markers")
 
 
 def test_an_entry_of_its_own_stands_for_the_marks_that_look_like_it(axes):
@@ -152,7 +156,7 @@ def test_an_entry_of_its_own_stands_for_the_marks_that_look_like_it(axes):
     sample = Line2D([], [], marker="o", color=TUNED, linestyle="none", label="full")
     axes.figure.legend(handles=[sample], loc="outside upper left")
     plot = plot_of(axes)
-    full, hollow, _ = plot["data"]
+    full, hollow = plot["data"]
     assert full["legendgroup"] == "0 full"
     assert "legendgroup" not in hollow
     assert plot["layout"]["meta"]["legends"][0]["side"] == "top"
@@ -183,9 +187,10 @@ def test_texts_beside_the_frame_keep_their_distance_whatever_its_width(axes):
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.annotate("beside", (1.1, 0.5), xycoords=("axes fraction", "data"))
     axes.annotate("off", (0.5, 0.5), xytext=(6, 0), textcoords="offset points")
-    notes = notes_of(axes)
+    layout = plot_of(axes)["layout"]
+    notes = {note["text"]: note for note in layout["annotations"]}
     assert (notes["beside"]["xref"], notes["beside"]["x"]) == ("x domain", 1)
-    assert notes["beside"]["xshift"] == pytest.approx(0.1 * axes.bbox.width, rel=1e-3)
+    assert notes["beside"]["xshift"] == pytest.approx(0.1 * frame_width(layout), rel=1e-3)
     assert (notes["off"]["x"], notes["off"]["xshift"]) == (0.5, 8)
 
 
@@ -195,9 +200,10 @@ def test_a_line_leads_from_a_text_to_its_mark(axes):
         "text", (1.0, 0.2), (1.1, 0.4), xycoords=("axes fraction", "data"),
         textcoords=("axes fraction", "data"), arrowprops={"arrowstyle": "-", "color": INK},
     )  # fmt: skip
-    (line,) = plot_of(axes)["layout"]["shapes"]
+    layout = plot_of(axes)["layout"]
+    (line,) = layout["shapes"]
     assert (line["y0"], line["y1"], line["xanchor"], line["x0"]) == (0.2, 0.4, 1, 0)
-    assert line["x1"] == pytest.approx(0.1 * axes.bbox.width, rel=1e-3)
+    assert line["x1"] == pytest.approx(0.1 * frame_width(layout), rel=1e-3)
 
 
 def test_panels_share_the_width_as_they_do_on_paper():

@@ -52,3 +52,21 @@ def test_one_epoch_alone_is_a_point(tmp_path, tree):
 def test_runs_that_were_not_validated_have_no_figure(tmp_path, tree):
     tree.run(tmp_path / "finetune/m/b/seed0", [(20, "test", "accuracy", 0.5)], **SHARED)
     assert "learning.b.m" not in figures_of(tmp_path)
+
+
+def test_several_models_share_a_figure_each_by_its_main_way_of_training(trained, tree):
+    for seed in (0, 1):
+        rows = [(20, "valid", "accuracy", 0.5), (40, "valid", "accuracy", 0.9)]
+        tree.run(trained / f"probe/other/b/seed{seed}", rows, **SHARED)
+    figures = figures_of(trained)
+    assert [name for name in figures if name.startswith("learning.")] == ["learning.b.accuracy"]
+    figure = figures["learning.b.accuracy"]
+    drawn = {(row[1], row[3]) for row in table_of(figure)}
+    assert drawn == {("m", "finetune"), ("other", "probe")}
+    assert (figure.title, figure.model, len(figure.sources)) == ("Learning: b", "", 4)
+    assert "other, Frozen probe, seed 1 / epoch 2, step 40: accuracy 0.900" in said(figure)
+    assert figure.description == (
+        "m, fine-tuned: accuracy 0.600 after the first epoch, 0.700 after the last, mean of 2 "
+        "seeds; other, frozen probe: accuracy 0.500 after the first epoch, 0.900 after the last, "
+        "mean of 2 seeds."
+    )

@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from packed_pages import unpacked
 from task_results import set_info
 from test_report_page import HOSTILE, SCRIPTS, Page, page_of
 
@@ -208,7 +209,7 @@ def test_of_very_many_files_folders_lead_to_the_command_that_names_them(tmp_path
             run = f"finetune/m/b{name}/seed{seed}"
             rows = [(0, "test", "mcc", 0.5)]
             tree.run(tmp_path / run, rows, metric="mcc", command=f"x --seed {seed} --out r/{run}")
-    source = page_of(tmp_path).source
+    source = unpacked(page_of(tmp_path).source)
     (link,) = set(re.findall(r'<a href="(#[^"]*)">finetune/m/b7/</a> 2 files', source))
     entry = source.partition(f'<dt id="{link[1:]}">')[2].partition("</dd>")[0]
     assert "rule <code>finetune</code>" in entry

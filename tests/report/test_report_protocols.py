@@ -2,8 +2,8 @@
 
 import pytest
 from task_results import add_metrics
+from test_report_page import page_of
 
-from hyenadna import report
 from hyenadna.report import protocols
 from hyenadna.report.inputs import reading
 from hyenadna.report.scores import summarise
@@ -67,13 +67,13 @@ def test_selected_on_test_is_the_best_point_of_the_grid_beside_its_baseline(tmp_
 
 def test_one_protocol_alone_leaves_nothing_to_choose(tmp_path, shown):
     assert [*shown()] == ["scores"]
-    page = report.write(tmp_path, tmp_path / "report.html").read_text()
+    page = page_of(tmp_path).source
     assert 'data-part="choice"' not in page
 
 
 def test_the_choice_names_every_protocol_and_begins_with_ours(tmp_path, shown):
     write_clean(tmp_path, 0.70, (0.80, 0.81, 0.82))
-    page = report.write(tmp_path, tmp_path / "report.html").read_text()
+    page = page_of(tmp_path).source
     ours, clean = page.split('name="answer-choice"')[1:3]
     assert " checked> Ours: the whole test split, read once<" in ours
     assert "> Leak-free: without leaked test items<" in clean

@@ -73,8 +73,8 @@ def test_the_baseline_to_beat_is_the_highest_of_those_that_are_numbers():
 
 
 def test_an_equal_score_does_not_beat():
-    assert not score({"kmer": 0.84}, finetune=(0.8404,)).beats("kmer")
-    assert score({"kmer": 0.84}, finetune=(0.8412,)).beats("kmer")
+    assert not score({"kmer": 0.84}, finetune=(0.8404,)).beats("finetune", "kmer")
+    assert score({"kmer": 0.84}, finetune=(0.8412,)).beats("finetune", "kmer")
 
 
 def test_a_difference_to_what_is_missing_is_no_number():
@@ -112,11 +112,11 @@ def test_the_metric_is_guessed_where_no_record_names_it(tmp_path, tree):
 def test_the_answer_counts_what_was_won(finished):
     text = " ".join(answer_to(read(finished)).sentences)
     assert (
-        "On 3 of 5 benchmarks the fine-tuned tiny-demo beats the best trivial baseline, on 2 "
-        "beyond chance."
+        "On 3 of 5 benchmarks the fine-tuned tiny-demo scores above the best trivial baseline, on "
+        "2 beyond chance."
     ) in text
     assert (
-        "On 5 of 5 its mean is above that of the same network trained from random weights, on 4 "
+        "On 5 of 5 benchmarks it scores above the same network trained from random weights, on 4 "
         "beyond chance."
     ) in text
     assert "Beyond chance: the 95 % interval of the difference excludes zero" in text
@@ -131,23 +131,23 @@ def test_a_gap_within_the_spread_over_seeds_is_not_beyond_chance(tmp_path, tree)
                 tmp_path / f"{stage}/m/b/seed{seed}", [(0, "test", "mcc", value)], metric="mcc"
             )
     text = " ".join(answer_to(read(tmp_path)).sentences)
-    assert "On 1 of 1 its mean is above" in text
-    assert "from random weights, on 0 beyond chance." in text
+    assert "On b the fine-tuned m scores above the same network" in text
+    assert "from random weights, which may be chance." in text
 
 
 def test_of_a_single_seed_nothing_is_said_about_chance(tmp_path, tree):
     tree.run(tmp_path / "finetune/m/b/seed0", [(0, "test", "mcc", 0.6)], metric="mcc")
     tree.run(tmp_path / "scratch/m/b/seed0", [(0, "test", "mcc", 0.5)], metric="mcc")
     text = " ".join(answer_to(read(tmp_path)).sentences)
-    assert "On 1 of 1 its mean is above" in text
+    assert "On b the fine-tuned m scores above" in text
     assert "chance" not in text
 
 
 @pytest.mark.parametrize(
     ("models", "said"),
     [
-        (3, "On 1 of 1 benchmark the fine-tuned m2 beats"),
-        (4, "On 4 of 4 pairs of model and benchmark a fine-tuned model beats"),
+        (3, "On b the fine-tuned m2 scores above"),
+        (4, "On 4 of 4 pairs of model and benchmark a fine-tuned model scores above"),
     ],
 )
 def test_many_models_share_a_sentence(tmp_path, tree, models, said):
@@ -175,7 +175,7 @@ def test_the_answer_says_on_which_side_of_the_best_markov_chain_the_model_is(
 def test_the_answer_says_that_nothing_can_be_compared_yet(tmp_path, tree):
     tree.pretraining(tmp_path)
     assert answer_to(read(tmp_path)).sentences[1:] == [
-        "No fine-tuned model can be compared with a baseline yet."
+        "No model trained on a benchmark can be compared with a baseline yet."
     ]
 
 

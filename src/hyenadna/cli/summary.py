@@ -19,7 +19,7 @@ def report(
         Path | None,
         typer.Option(
             help="Page to write.",
-            show_default="results/report.html, or comparison.html with --compare",
+            show_default="report.html among the results, or comparison.html with --compare",
         ),
     ] = None,
     published: Annotated[
@@ -39,10 +39,9 @@ def report(
     if compare:
         typer.echo(pages.compare(*compare, out or Path("comparison.html")))
         return
-    out = out or Path("results/report.html")
     if published is None and PUBLISHED.is_dir():
         published = PUBLISHED
-    typer.echo(pages.write(results, out, published=published))
+    typer.echo(pages.write(results, out or results / "report.html", published=published))
 
 
 @commands.command()

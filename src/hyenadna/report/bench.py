@@ -95,6 +95,11 @@ class Comparison:
         return [of for of in found if not operations or of[0] in operations]
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """What it is read from."""
+        return tuple(path for run in self.runs for path in (run.measurements_file, run.info_file))
+
+    @property
     def versions(self) -> str:
         """The software in words."""
         return ", ".join(

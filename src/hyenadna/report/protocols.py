@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from hyenadna.report import intervals
 from hyenadna.report.inputs.literature import PublishedScore
 from hyenadna.report.inputs.results import Results
-from hyenadna.report.intervals import Interval
-from hyenadna.report.scores import Score, Spread, baseline_scores
+from hyenadna.report.intervals import UNKNOWN, Interval
+from hyenadna.report.scores import Score, Spread, baseline_scores, stages_in_use
 from hyenadna.report.tables import paper_protocol, published
 
 
@@ -52,6 +53,10 @@ SELECTED_ON_TEST = Protocol(
 )
 
 
+TRAINED = {"finetune": "fine-tuned", "probe": "frozen", "scratch": "from-scratch"}
+"""What a model is called by the way that it was trained on a benchmark."""
+
+
 @dataclass(frozen=True)
 class Judged:
     """Scores by one protocol, and what is needed to set them beside others."""
@@ -62,12 +67,24 @@ class Judged:
     families: Mapping[str, str]
     """Family of each benchmark."""
 
+    @cached_property
+    def stage(self) -> str:
+        """The way of training that is judged: fine-tuning, or what there is in its place."""
+        return next(reversed(stages_in_use(self.scores)), "finetune")
+
+    @property
+    def model(self) -> str:
+        """What is judged, in words."""
+        return f"{TRAINED[self.stage]} model"
+
     def gain(self, score: Score, other: str | None) -> Interval:
-        """Return by how much the fine-tuned model scores above a stage or a baseline."""
+        """Return by how much the model that is judged scores above a stage or a baseline."""
+        if other == self.stage:
+            return UNKNOWN
         if self.protocol is SELECTED_ON_TEST:  # the best of many has no spread of its own
-            return Interval(score.difference("finetune", other))
+            return Interval(score.difference(self.stage, other))
         return intervals.difference(
-            self.results, score, "finetune", other, clean=self.protocol.clean
+            self.results, score, self.stage, other, clean=self.protocol.clean
         )
 
     def published(self, score: Score) -> PublishedScore | None:
@@ -77,12 +94,12 @@ class Judged:
         return published.reference(self.results.published, score, protocols)
 
     def gain_on_published(self, score: Score) -> Interval:
-        """Return by how much the fine-tuned model scores above the published one."""
+        """Return by how much the model that is judged scores above the published one."""
         row = self.published(score)
         value = row.value if row else math.nan
         if self.protocol is SELECTED_ON_TEST:
-            return Interval(score.means.get("finetune", math.nan) - value)
-        return intervals.against(self.results, score, "finetune", value)
+            return Interval(score.means.get(self.stage, math.nan) - value)
+        return intervals.against(self.results, score, self.stage, value)
 
     def of(self, scores: list[Score]) -> "Judged":
         """Return the same of some benchmarks alone."""

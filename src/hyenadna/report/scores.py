@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from hyenadna.report.inputs.results import STAGES, Results, Run, RunInfo
+from hyenadna.report.inputs.tree import is_count
 
 BASELINES = ("majority", "length", "unknown", "kmer", "lookup")
 """Trivial methods: majority, those that see no base, k-mer counts, and a look-up by coordinate."""
@@ -104,10 +105,10 @@ class Score:
         present = [name for name in self.baselines if name in self.means]
         return max(present, key=self.means.__getitem__, default=None)
 
-    def beats(self, other: str | None) -> bool:
-        """Whether the fine-tuned model scores higher than another method, in the digits shown."""
-        theirs = self.means.get(other or "", math.nan)
-        return round(self.means["finetune"], DECIMALS) > round(theirs, DECIMALS)
+    def beats(self, method: str, other: str | None) -> bool:
+        """Whether a method scores higher than another one, in the digits shown."""
+        ours, theirs = (self.means.get(name or "", math.nan) for name in (method, other))
+        return round(ours, DECIMALS) > round(theirs, DECIMALS)
 
     def difference(self, method: str, other: str | None) -> float:
         """Return mean score of a method minus that of another, NaN where one is not there."""
@@ -203,5 +204,5 @@ def markov(run: Run, split: str) -> dict[int, float]:
     return {
         int(order): found[order]
         for order in sorted(found, key=lambda order: (len(order), order))
-        if order.isdecimal() and math.isfinite(found[order]) and found[order] > 0
+        if is_count(order) and math.isfinite(found[order]) and found[order] > 0
     }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hyenadna.data.labelled import LabelledSet
 from hyenadna.files import atomic_write
-from hyenadna.tasks.metrics import areas
+from hyenadna.tasks.metrics import against_rest, areas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +37,10 @@ def write_details(directory: Path, items: LabelledSet, scores: NDArray[np.floati
     """
     if items.kind == "single":
         _write(directory / "confusion.tsv", _confusion(items, scores))
-        truth = items.labels[:, None] == np.arange(len(items.classes))
+        truth, of_classes = against_rest(items.labels, scores)
         # Of two classes, one curve says all.
-        first = 1 if len(items.classes) == 2 else 0
-        _write_curves(directory, items.classes[first:], truth[:, first:], scores[:, first:])
+        names = items.classes[-truth.shape[1] :]
+        _write_curves(directory, names, truth, of_classes)
     elif items.kind == "multi":
         _write(directory / "targets.tsv", _targets(items, scores))
         if len(items.classes) <= MOST_CURVES:

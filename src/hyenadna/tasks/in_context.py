@@ -164,10 +164,9 @@ class _Experiment:
         self.run.log(step, "test_clean", {"items": len(clean), **of_clean})
         self._write_table(values)
         probabilities = self._probabilities(logits)
-        written = write_outcome(
+        return write_outcome(
             self.run, test, probabilities, metric=self.benchmark.metric, leaked=leaked
         )
-        return {"leaked": int(leaked.sum()), **written}
 
     def _tune(self) -> int:
         """Train the prompt, or all weights where there is none; return the selected step."""

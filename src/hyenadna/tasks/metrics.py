@@ -57,9 +57,7 @@ def score(
     from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
     predicted = scores.argmax(axis=1)
-    one_hot = labels[:, None] == np.arange(scores.shape[1])
-    first = 1 if scores.shape[1] == 2 else 0
-    of_classes = areas(one_hot[:, first:], scores[:, first:])
+    of_classes = areas(*against_rest(labels, scores))
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
         # Of one class alone, where it is 0 and scikit-learn warns.
@@ -69,6 +67,20 @@ def score(
         "auroc": over_defined(np.mean, of_classes.auroc),
         "auprc": over_defined(np.mean, of_classes.auprc),
     }
+
+
+def against_rest(
+    labels: NDArray[np.int64], scores: NDArray[np.floating[Any]]
+) -> tuple[NDArray[np.bool_], NDArray[np.floating[Any]]]:
+    """Return truth and scores, (N, K), of each class against the rest; of two, the second alone.
+
+    Args:
+        labels: (N,) class indices.
+        scores: (N, C).
+    """
+    truth: NDArray[np.bool_] = labels[:, None] == np.arange(scores.shape[1])
+    first = 1 if scores.shape[1] == 2 else 0
+    return truth[:, first:], scores[:, first:]
 
 
 def areas(truth: NDArray[Any], scores: NDArray[np.floating[Any]]) -> Areas:

@@ -56,8 +56,10 @@ def write_outcome(
     with atomic_write(run.staging / "predictions.parquet") as part:
         table.to_parquet(part, index=False)
     write_details(run.staging, items, scores)
-    splits = {split: (items, {"": scores})}
+    splits, entries = {split: (items, {"": scores})}, dict[str, Any]()
     if leaked is not None:
         clean = np.flatnonzero(~leaked)
         splits[f"{split}_clean"] = items.take(clean), {"": scores[clean]}
-    return {"bootstrap": write_bootstrap(run.staging / BOOTSTRAP, splits, metric=metric)}
+        entries["leaked"] = int(leaked.sum())
+    entries["bootstrap"] = write_bootstrap(run.staging / BOOTSTRAP, splits, metric=metric)
+    return entries

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna.data.labelled import LabelledSet
-from hyenadna.tasks.metrics import over_defined
+from hyenadna.tasks.metrics import against_rest, over_defined
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint8]
@@ -47,9 +47,7 @@ def resampled(
     if items.kind == "single":
         if metric in _OF_CONFUSION:
             return {metric: _of_confusion(labels, scores, counts, metric)}
-        labels = labels[:, None] == np.arange(scores.shape[1])
-        first = 1 if scores.shape[1] == 2 else 0
-        labels, scores = labels[:, first:], scores[:, first:]
+        labels, scores = against_rest(labels, scores)
     found = areas(labels, scores, counts, metric.removesuffix("_median"))
     return _over_targets(found, metric, items.groups)
 

@@ -89,10 +89,12 @@ def visit(chromium: Any) -> Iterator[Callable[..., Any]]:
     """A way to open a page; whatever it then complains of or asks the network for is an error."""
     contexts, complaints = [], []
 
-    def opened(path: Path, *, fragment: str = "", **options: Any) -> Any:
+    def opened(path: Path, *, fragment: str = "", before: str = "", **options: Any) -> Any:
         context = chromium.new_context(**{"viewport": {"width": 1024, "height": 900}} | options)
         contexts.append(context)
         page = context.new_page()
+        if before:
+            page.add_init_script(before)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))

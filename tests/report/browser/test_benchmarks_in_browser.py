@@ -72,6 +72,7 @@ def test_the_keyboard_opens_a_benchmark_and_turns_to_the_next(complete, visit):
     page = visit(complete)
     page.locator("#task-demo_chromatin > summary").focus()
     page.keyboard.press("Enter")
+    page.locator("#task-demo_chromatin[open]").wait_for()
     assert opened(page) == ["demo_chromatin"]
     page.locator("#task-demo_chromatin .turn").get_by_role("link", name="coding").focus()
     page.keyboard.press("Enter")

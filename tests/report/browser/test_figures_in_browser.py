@@ -2,6 +2,7 @@
 
 import io
 import struct
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -36,6 +37,28 @@ OVERLAPPING = """[...document.querySelectorAll('.plot[data-drawn]')].flatMap(plo
   ).map(([other]) => `${plot.dataset.name}: ${one} / ${other}`));
 })"""
 
+FITTED = """[...document.querySelectorAll('.plot[data-drawn]')].every(plot =>
+  plot.querySelector('.main-svg').clientWidth <= plot.parentElement.clientWidth)"""
+
+SCROLLING = """[...document.querySelectorAll('.canvas')].filter(
+  of => of.scrollWidth > of.clientWidth
+).map(of => of.closest('figure').id)"""
+
+CUT = """text => {
+  const svg = new DOMParser().parseFromString(text, 'image/svg+xml').documentElement;
+  document.body.append(svg);
+  const frame = svg.getBoundingClientRect();
+  const cut = [...svg.querySelectorAll('text')].filter(of => {
+    const at = of.getBoundingClientRect();
+    return at.left < frame.left - 2 || at.right > frame.right + 2
+      || at.top < frame.top - 2 || at.bottom > frame.bottom + 2;
+  }).map(of => of.textContent);
+  svg.remove();
+  return cut;
+}"""
+
+FILL = "name => getComputedStyle(document.querySelector(`#${name} .barlayer path`)).fill"
+
 
 def draw_all(page) -> None:
     """Bring every figure near once."""
@@ -61,15 +84,23 @@ def saved(page, button) -> tuple[str, bytes]:
     return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1200, "light")])
-def test_every_figure_is_drawn_with_texts_that_neither_are_cut_nor_meet(
-    complete, visit, width, scheme
-):
-    page = visit(complete, viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_every_figure_is_drawn_with_texts_that_neither_are_cut_nor_meet(complete, visit):
+    page = visit(complete, viewport={"width": 1200, "height": 900})
     draw_all(page)
     assert page.locator(".plot[data-drawn] .main-svg").count() > 12
-    assert page.evaluate(OUT_OF_FRAME) == []
-    assert page.evaluate(OVERLAPPING) == []
+    for width in (1200, 375, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(FITTED)
+        assert page.evaluate(OUT_OF_FRAME) == []
+        assert page.evaluate(OVERLAPPING) == []
+        assert page.evaluate(SCROLLING) == []
+
+
+def test_rows_with_names_stand_apart(complete, visit):
+    ticks = shown(visit(complete), "scores").locator(".ytick text")
+    tops = [tick.bounding_box()["y"] for tick in ticks.all()]
+    gaps = [abs(below - above) for above, below in pairwise(tops)]
+    assert min(gaps) >= 35
 
 
 def test_nothing_is_unpacked_before_it_is_near(complete, visit):
@@ -135,12 +166,42 @@ def test_a_figure_is_saved_from_the_page_alone(complete, visit):
     name, drawing = saved(page, figure.get_by_role("button", name="SVG: Test scores at a glance"))
     assert name == "scores.svg"
     texts = [of.text for of in ElementTree.parse(io.BytesIO(drawing)).iter() if of.text]
-    assert "best trivial baseline" in texts
+    entries = figure.locator(".legend button").all_inner_texts()
+    assert [text for text in texts if text in entries] == entries
+    assert page.evaluate(CUT, drawing.decode()) == []
     assert b"#0a6285" in drawing or b"rgb(10, 98, 133)" in drawing  # on paper, not on the screen
     name, image = saved(page, figure.get_by_role("button", name="PNG: Test scores at a glance"))
     assert name == "scores.png"
     width, _ = struct.unpack(">II", image[16:24])
     assert width > 1200
+
+
+def test_a_picture_is_without_what_is_hidden_and_as_far_zoomed_as_the_screen(complete, visit):
+    page = visit(complete)
+    figure = shown(page, "scores")
+    svg = figure.get_by_role("button", name="SVG:")
+    _, before = saved(page, svg)
+    figure.get_by_role("button", name="frozen probe", exact=True).click()
+    _, after = saved(page, svg)
+    assert b"frozen probe" in before
+    assert b"frozen probe" not in after
+    assert after.count(b'class="point"') < before.count(b'class="point"')
+
+
+def test_the_keyboard_goes_from_a_box_to_its_row(tree, tmp_path, visit):
+    for stage in ("finetune", "scratch"):
+        files = [{"path": "results/pretrain/m/g/seed0/model.safetensors", "sha256": "a0"}]
+        run = tmp_path / f"{stage}/m/b/seed0"
+        tree.run(run, [(1, "test", "accuracy", 0.8)], data=files)
+    tree.run(tmp_path / "pretrain/m/g/seed0", [(1, "test", "accuracy", 0.8)])
+    page = visit(report.write(tmp_path, tmp_path / "report.html"))
+    page.locator("[id='figure-workflow']").scroll_into_view_if_needed()
+    button = page.locator(".rows").get_by_role("button", name="finetune")
+    button.focus()
+    page.keyboard.press("Enter")
+    focused = "document.activeElement.closest('table')?.dataset.name"
+    assert page.evaluate(focused) == "rules"
+    assert page.evaluate("document.activeElement.innerText.trim()") == "finetune"
 
 
 def test_a_figure_follows_the_theme_and_the_width(complete, visit):
@@ -161,18 +222,14 @@ def test_a_figure_follows_the_theme_and_the_width(complete, visit):
 
 def test_a_sheet_has_every_figure_on_white_and_the_screen_is_as_before(complete, visit):
     page = visit(complete, color_scheme="dark")
-    page.evaluate(UNFOLD)
-    shown(page, "timings")
-    # What is not near is unpacked once nobody waits for anything else.
-    page.evaluate("""addEventListener('beforeprint', () => { window.seen = [
+    page.evaluate(f"""addEventListener('beforeprint', () => {{ window.seen = [
       document.querySelectorAll('.plot:not([data-drawn])').length,
-      getComputedStyle(document.querySelector('#figure-timings .barlayer path')).fill,
-    ]; })""")
-    page.wait_for_timeout(6000)
-    page.pdf(format="A4")
+      ({FILL})('figure-timings'),
+    ]; }})""")
+    page.pdf(format="A4")  # at once, with most figures never near the view
     assert page.evaluate("window.seen") == [0, "rgb(10, 98, 133)"]
-    fill = "getComputedStyle(document.querySelector('#figure-timings .barlayer path')).fill"
-    assert page.evaluate(fill) == "rgb(98, 191, 224)"
+    shown(page, "timings")
+    assert page.evaluate(FILL, "figure-timings") == "rgb(98, 191, 224)"
 
 
 def test_without_scripts_the_page_says_where_each_figure_lies(complete, visit):

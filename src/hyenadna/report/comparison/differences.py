@@ -8,6 +8,7 @@ from functools import cached_property
 from hyenadna.report import intervals
 from hyenadna.report.formats import TITLES
 from hyenadna.report.inputs.results import STAGES, Results, Run
+from hyenadna.report.inputs.tree import is_count
 from hyenadna.report.intervals import Interval, Sample
 from hyenadna.report.scores import BASELINES, Spread, headline_metric
 from hyenadna.report.tables import paper_protocol
@@ -143,7 +144,7 @@ def _order(of: Quantity) -> tuple[str, str, int, list[tuple[int, int | str]]]:
     rank = titles.index(of.method) if of.method in titles else len(titles)
     words = re.split(r"(\d+)", f"{of.method} {of.measure}")
     return of.subject, of.model, rank, [
-        (0, int(word)) if word.isdecimal() else (1, word) for word in words
+        (0, int(word)) if is_count(word) else (1, word) for word in words
     ]  # fmt: skip
 
 
@@ -193,4 +194,4 @@ def _quantities(runs: list[Run]) -> dict[Quantity, tuple[str, str]]:
 def _titled(method: str) -> str:
     """Name a method for humans."""
     length = method.removeprefix("context")
-    return f"Context of {int(length):,}" if length.isdecimal() else TITLES.get(method, method)
+    return f"Context of {int(length):,}" if is_count(length) else TITLES.get(method, method)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter
 
 from hyenadna.report import formats
 from hyenadna.report.bench import (
@@ -22,11 +22,14 @@ from hyenadna.report.bench import (
     Series,
 )
 from hyenadna.report.figures.drawing import HUES, TUNED, Figure, hover, new, rendered, to_tsv
+from hyenadna.report.figures.frames import (
+    MARKERS,
+    legend_beside,
+    name_lengths,
+    name_times,
+    scale_up,
+)
 from hyenadna.report.inputs.results import Measurement
-
-MARKERS = "osD^vP*X"
-TICKS = 6
-"""Most lengths that are named along the axis."""
 
 
 def by_length(comparisons: list[Comparison]) -> Iterator[Figure]:
@@ -72,7 +75,7 @@ def _of_networks(name: str, comparison: Comparison) -> Figure:
         description=". ".join(_in_words(series) for series in shown) + ".",
         drawing=rendered(figure),
         data=_times(shown),
-        sources=sources_of(comparison),
+        sources=comparison.files,
     )
 
 
@@ -97,7 +100,7 @@ def _of_operations(name: str, comparison: Comparison) -> Figure:
         description=". ".join(_in_words(series) for series in shown) + ".",
         drawing=rendered(figure),
         data=_times(shown),
-        sources=sources_of(comparison),
+        sources=comparison.files,
     )
 
 
@@ -116,11 +119,6 @@ def _times(shown: list[Series]) -> str:
         for of in series.timed
     )  # fmt: skip
     return to_tsv(header, rows)
-
-
-def sources_of(comparison: Comparison) -> tuple[str, ...]:
-    """Return the files that a comparison is read from."""
-    return tuple(path for run in comparison.runs for path in (run.measurements_file, run.info_file))
 
 
 def _looks(shown: list[Series]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -192,34 +190,9 @@ def _frame(axes: Axes, title: str, *, sloped: bool) -> None:
     """Set scales, title and legend of a panel."""
     scale_up(axes)
     axes.set_title(title, loc="left", fontsize=9)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda at, _: formats.timing(at, digits=1)))
+    name_times(axes)
     axes.grid(visible=True, axis="both")
-    axes.legend(
-        title="in brackets the slope" if sloped else None, loc="upper left",
-        bbox_to_anchor=(1.0, 1.0), frameon=False, handlelength=2.6, fontsize=8.5,
-        title_fontsize=8.5, alignment="left",
-    )  # fmt: skip
-
-
-def scale_up(axes: Axes) -> None:
-    """Make the upright axis logarithmic, its ticks closer where it spans few powers of ten."""
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    subs = (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)
-    axes.yaxis.set_major_locator(LogLocator(10, subs=subs, numticks=8))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def name_lengths(axes: Axes, lengths: set[int]) -> None:
-    """Name some powers of two along the axis, or what was measured where there are none."""
-    axes.set_xscale("log")
-    low, high = math.log2(min(lengths)), math.log2(max(lengths))
-    step = max(1, math.ceil((high - low + 1) / TICKS))
-    ticks = [1 << power for power in range(math.ceil(low), math.floor(high) + 1, step)]
-    axes.xaxis.set_major_locator(FixedLocator(ticks or sorted(lengths)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: formats.count(at)))
-    axes.set_xlabel("length of the sequence, nucleotides")
+    legend_beside(axes, "in brackets the slope" if sloped else "")
 
 
 def _about_slopes(shown: list[Series]) -> str:

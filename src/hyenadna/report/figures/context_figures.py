@@ -4,10 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-
 from hyenadna.report import formats
-from hyenadna.report.figures.bench_figures import MARKERS, name_lengths
 from hyenadna.report.figures.drawing import (
     HUES,
     SOFT,
@@ -18,6 +15,7 @@ from hyenadna.report.figures.drawing import (
     rendered,
     to_tsv,
 )
+from hyenadna.report.figures.frames import MARKERS, legend_beside, name_lengths
 from hyenadna.report.inputs.results import Floats, PositionCosts, Run
 from hyenadna.report.tables.contexts import Series, best_chain, by_genome
 
@@ -56,7 +54,7 @@ def _by_context(genome: str, series: list[Series]) -> Figure:
     axes.set_ylabel("perplexity")
     name_lengths(axes, {context for of in series for context in of.contexts})
     axes.set_xlabel("context, nucleotides")
-    _legend(axes, "at the longest context")
+    legend_beside(axes, "at the longest context")
     return Figure(
         name=identifier("context", genome),
         title=f"Perplexity against context on {genome}",
@@ -99,7 +97,7 @@ def _by_position(genome: str, known: list[tuple[Series, PositionCosts]]) -> Figu
     axes.set_ylim(top=min(axes.get_ylim()[1], MAX_BITS))
     name_lengths(axes, {1, *(int(costs.context.max()) for _, costs in known)})
     axes.set_xlabel("bases before the one predicted")
-    _legend(axes, "at the last positions")
+    legend_beside(axes, "at the last positions")
     return Figure(
         name=identifier("positions", genome),
         title=f"Bits per base by position in the window on {genome}",
@@ -128,14 +126,6 @@ def _look(index: int, of: Series) -> dict[str, Any]:
         "linestyle": "--" if of.is_transformer else "-",
         "linewidth": 1.4,
     }
-
-
-def _legend(axes: Axes, title: str) -> None:
-    """Name the lines at the right, each with its last value."""
-    axes.legend(
-        title=title, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handlelength=2.6,
-        fontsize=8.5, title_fontsize=8.5, alignment="left",
-    )  # fmt: skip
 
 
 def _in_words(of: Series) -> str:

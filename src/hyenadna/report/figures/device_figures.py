@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from hyenadna.report import formats
 from hyenadna.report.bench import BOTH, CONVOLUTION, MODEL, OURS, PLAIN, TRANSFORMER, Comparison
-from hyenadna.report.figures.bench_figures import MARKERS, name_lengths, scale_up, sources_of
 from hyenadna.report.figures.drawing import HUES, Figure, hover, identifier, new, rendered, to_tsv
+from hyenadna.report.figures.frames import (
+    MARKERS,
+    legend_beside,
+    name_lengths,
+    name_times,
+    scale_up,
+)
 from hyenadna.report.inputs.results import Measurement
 
 IMPLEMENTATIONS = {
@@ -74,20 +79,18 @@ def _by_device(name: str, title: str, comparisons: list[Comparison]) -> Figure:
             "machine implementation length median_seconds low_seconds high_seconds",
             ((*names, of.length, of.median, of.low, of.high) for *names, of in rows),
         ),
-        sources=tuple(dict.fromkeys(path for of in comparisons for path in sources_of(of))),
+        sources=tuple(dict.fromkeys(path for of in comparisons for path in of.files)),
     )
 
 
 def _frame(axes: Axes, lengths: set[int]) -> None:
     """Set scales and legend."""
     scale_up(axes)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda at, _: formats.timing(at, digits=1)))
+    name_times(axes)
     axes.set_ylabel("time, forward and backward")
     axes.grid(visible=True, axis="both")
     name_lengths(axes, lengths)
-    axes.legend(
-        loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handlelength=2.6, fontsize=8
-    )
+    legend_beside(axes)
 
 
 def _in_words(machine: str, implementation: str, of: Measurement) -> str:

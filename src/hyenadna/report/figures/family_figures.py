@@ -1,7 +1,7 @@
 """Figures that one family of benchmarks asks for: scores by group of targets, and by length."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from hyenadna.report import formats
-from hyenadna.report.figures.bench_figures import MARKERS
 from hyenadna.report.figures.drawing import (
     HUES,
     INK,
@@ -23,10 +22,12 @@ from hyenadna.report.figures.drawing import (
     rendered,
     to_tsv,
 )
+from hyenadna.report.figures.frames import legend_beside, line_over_seeds
 from hyenadna.report.figures.score_figures import DASHES, MARKS, face
 from hyenadna.report.inputs.literature import Published, PublishedScore
 from hyenadna.report.inputs.results import STAGES
 from hyenadna.report.scores import Score, Spread
+from hyenadna.report.tables.summaries import sources_of
 
 GROUPED = "auroc_median."
 """What the median area over a group of targets is called, before the name of the group."""
@@ -35,6 +36,9 @@ LENGTH = re.compile(r"(?P<stem>.+)_(?P<size>\d{1,6})(?P<unit>[km])")
 """The name of a benchmark that is called after the length of its windows."""
 
 UNITS = {"k": 1_000, "m": 1_000_000}
+
+FOREIGN = "X*Pv^"
+"""Markers of published models: those that no way of training of ours has."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,12 @@ def by_group(scores: list[Score], published: Published) -> Iterator[Figure]:
     for score in scores:
         names = (name for run in score.runs for name in run.metrics.names("test"))
         groups = list(dict.fromkeys(name.partition(GROUPED)[2] for name in names))
-        shown = [*_measured(score), *_published(score, published)]
+        beside = [of for of in published.scores if of.benchmark == score.benchmark]
+        beside = [of for of in beside if of.metric.startswith(GROUPED)]
+        others = _of_others(beside, lambda of: of.metric.removeprefix(GROUPED))
+        shown = [*_measured(score), *others]
         if any(groups) and any(of.scores for of in shown):
-            paths = [published.paths[of.family] for of in _beside(score, published)]
+            paths = [published.paths[of.family] for of in beside]
             yield _by_group(score, list(filter(None, groups)), shown, paths)
 
 
@@ -82,31 +89,20 @@ def _medians(score: Score, stage: str, start: str) -> dict[str, Spread]:
     }
 
 
-def _beside(score: Score, published: Published) -> list[PublishedScore]:
-    return [
-        of
-        for of in published.scores
-        if of.benchmark == score.benchmark and of.metric.startswith(GROUPED)
-    ]
-
-
-def _published(score: Score, published: Published) -> Iterator[Marked]:
-    """Yield what others reached on the same groups."""
+def _of_others(
+    rows: list[PublishedScore], name: Callable[[PublishedScore], str]
+) -> Iterator[Marked]:
+    """Yield what each published model reached, by what `name` calls the row."""
     by_model: dict[str, dict[str, Spread]] = {}
-    for of in _beside(score, published):
-        found = by_model.setdefault(_title(of), {})
-        found[of.metric.removeprefix(GROUPED)] = Spread.of([of.value])
+    for of in rows:
+        by_model.setdefault(_title(of), {})[name(of)] = Spread.of([of.value])
     for index, (title, found) in enumerate(by_model.items()):
-        yield Marked(title, _published_look(index), found, is_published=True)
+        look = {"marker": FOREIGN[index % len(FOREIGN)], "color": OTHER, "markerfacecolor": "none"}
+        yield Marked(title, look, found, is_published=True)
 
 
 def _title(of: PublishedScore) -> str:
     return f"{of.model} ({of.parameters}), published" if of.parameters else f"{of.model}, published"
-
-
-def _published_look(index: int) -> dict[str, Any]:
-    # From the end, where no way of training of ours has its marker.
-    return {"marker": MARKERS[-1 - index % 5], "color": OTHER, "markerfacecolor": "none"}
 
 
 def _by_group(score: Score, groups: list[str], shown: list[Marked], paths: list[str]) -> Figure:
@@ -122,17 +118,15 @@ def _by_group(score: Score, groups: list[str], shown: list[Marked], paths: list[
         axes.axhline(row - 0.5, color=SOFT, linewidth=0.4)
     axes.set_xlabel("median test auroc over the targets of a group")
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    _legend(axes)
-    beside = any(of.is_published for of in shown)
+    legend_beside(axes)
     return Figure(
         name=identifier("groups", score.benchmark, score.model),
         title=f"AUROC by group of targets: {score.title}",
-        caption="On the whole test split; means over seeds, bars ± 1 sd."
-        + (" Grey: as published, by the paper's protocol." if beside else ""),
+        caption=_caption(shown),
         description="; ".join(_in_words(of) for of in shown if of.scores) + ".",
         drawing=rendered(figure),
         data=to_tsv("benchmark model method group auroc_median sd n", _rows(score, shown)),
-        sources=tuple(dict.fromkeys([*(run.metrics_file for run in score.runs), *paths])),
+        sources=tuple(dict.fromkeys([*sources_of([score]), *paths])),
         benchmark=score.benchmark,
         model=score.model,
     )
@@ -155,6 +149,13 @@ def _marks_across(axes: Axes, marked: Marked, groups: list[str], places: list[fl
     hover(marks, [f"{group}\n{_point_in_words(marked, of)}" for group, _, of in points])
 
 
+def _caption(shown: list[Marked]) -> str:
+    said = "On the whole test split; means over seeds, bars ± 1 sd."
+    if any(of.is_published for of in shown):
+        said += " Grey: as published, by the paper's protocol."
+    return said
+
+
 def _point_in_words(marked: Marked, of: Spread) -> str:
     text = f"{marked.label}: {formats.spread(of)}"
     return f"{text}, {formats.seeds(of)}" if of.n > 1 else text
@@ -172,12 +173,6 @@ def _rows(score: Score, shown: list[Marked]) -> Iterator[Sequence[object]]:
             yield score.benchmark, model, marked.label, group, of.mean, of.sd, of.n
 
 
-def _legend(axes: Axes) -> None:
-    axes.legend(
-        loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8.5, handlelength=2.4,
-    )  # fmt: skip
-
-
 def by_length(scores: list[Score], published: Published) -> Iterator[Figure]:
     """Draw scores against the length of the windows, of benchmarks that are called after it."""
     stems: dict[tuple[str, str], dict[str, int]] = {}
@@ -191,7 +186,7 @@ def by_length(scores: list[Score], published: Published) -> Iterator[Figure]:
         those = [score for score in scores if score.benchmark in lengths]
         beside = [of for of in published.scores if of.benchmark in lengths and of.metric == metric]
         if len(ordered) > 1:
-            shown = [*_lines(those), *_published_lines(beside)]
+            shown = [*_lines(those), *_of_others(beside, lambda of: of.benchmark)]
             paths = [published.paths[of.family] for of in beside]
             yield _by_length(stem, ordered, those, shown, paths)
 
@@ -213,15 +208,6 @@ def _lines(scores: list[Score]) -> Iterator[Marked]:
                 yield Marked(f"{model}, {formats.TITLES[stage].lower()}", look, found)
 
 
-def _published_lines(beside: list[PublishedScore]) -> Iterator[Marked]:
-    by_model: dict[str, dict[str, Spread]] = {}
-    for of in beside:
-        by_model.setdefault(_title(of), {})[of.benchmark] = Spread.of([of.value])
-    for index, (title, found) in enumerate(by_model.items()):
-        look = _published_look(index) | {"linestyle": ":"}
-        yield Marked(title, look, found, is_published=True)
-
-
 def _by_length(
     stem: str, ordered: list[str], scores: list[Score], shown: list[Marked], paths: list[str]
 ) -> Figure:
@@ -234,13 +220,11 @@ def _by_length(
     axes.set_xticks(range(len(ordered)), sizes)
     axes.margins(x=0.06)
     axes.set(xlabel="length of the windows, nucleotides", ylabel=f"test {metric}")
-    _legend(axes)
-    beside = any(of.is_published for of in shown)
+    legend_beside(axes)
     return Figure(
         name=identifier("by-length", stem),
         title=f"{stem} by length of the windows",
-        caption="On the whole test split; means over seeds, bars ± 1 sd."
-        + (" Grey: as published, by the paper's protocol." if beside else ""),
+        caption=_caption(shown),
         description="; ".join(map(_in_words, shown)) + ".",
         drawing=rendered(figure),
         data=to_tsv(
@@ -251,17 +235,14 @@ def _by_length(
                 for benchmark, of in marked.scores.items()
             ),
         ),
-        sources=tuple(
-            dict.fromkeys([*(run.metrics_file for score in scores for run in score.runs), *paths])
-        ),
+        sources=tuple(dict.fromkeys([*sources_of(scores), *paths])),
     )
 
 
 def _line(axes: Axes, marked: Marked, ordered: list[str]) -> None:
-    points = [(at, of, marked.scores[of]) for at, of in enumerate(ordered) if of in marked.scores]
-    bars = axes.errorbar(
-        [at for at, *_ in points], [of.mean for *_, of in points],
-        yerr=[of.sd if of.n > 1 else 0.0 for *_, of in points], markersize=5, linewidth=1.3,
-        elinewidth=0.8, label=formats.shortened(marked.label, 40), **marked.look,
-    )  # fmt: skip
-    hover(bars[0], [f"{name}\n{_point_in_words(marked, of)}" for _, name, of in points])
+    there = [name for name in ordered if name in marked.scores]
+    points = [(ordered.index(name), marked.scores[name]) for name in there]
+    texts = [f"{name}\n{_point_in_words(marked, marked.scores[name])}" for name in there]
+    style = {"linestyle": ":"} if marked.is_published else {}
+    look = {"label": formats.shortened(marked.label, 40)} | style | marked.look
+    line_over_seeds(axes, points, texts, look)

@@ -58,17 +58,16 @@ def plot(figure: Canvas, names: Mapping[str, str]) -> dict[str, Any]:
     for axes, number in numbered:
         layout |= _frame(axes, number, panels, frame)
         for trace in traces(axes, groups):
-            data.append(trace | {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False})
+            data.append(trace | {"xaxis": f"x{number}", "yaxis": f"y{number}"})
         layout["annotations"] += annotations(axes, number)
         layout["shapes"] += leaders(axes, number)
-    sides = []
-    for index, of in enumerate(_legends(figure)):
-        layout |= _legend(figure, of, str(index + 1) if index else "")
-        data += _samples(of, index)
-        sides.append(_side(figure, of, frame))
+    legends = [
+        _placed(figure, of, frame) | {"entries": list(_entries(of, index))}
+        for index, of in enumerate(_legends(figure))
+    ]
     numeric = [name for axes, number in numbered for name in _numeric(axes, number)]
     square = any(axes.get_aspect() != "auto" for axes in panels)
-    layout["meta"] = {"legends": sides, "numeric": numeric, "square": square}
+    layout["meta"] = {"legends": legends, "numeric": numeric, "square": square}
     named: dict[str, Any] = _with_names({"data": data, "layout": layout}, names)
     return named
 
@@ -204,48 +203,30 @@ def _look(artist: Artist) -> tuple[object, ...]:
     return hexes(artist.get_color()), marker, alpha_of(face) > 0
 
 
-def _legend(
-    figure: Canvas, of: tuple[Legend, list[Artist], Axes | None], number: str
-) -> dict[str, Any]:
-    """Return where a legend stands, in the terms of plotly.js."""
-    legend, _, _ = of
-    box = legend.get_window_extent()
-    columns = legend._ncols  # type: ignore[attr-defined]
-    place = {
-        "xref": "container", "yref": "container", "xanchor": "left", "yanchor": "top",
-        "x": rounded(box.x0 / figure.bbox.width), "y": rounded(min(box.y1 / figure.bbox.height, 1)),
-        "font": font(legend.get_texts()[0]), "bgcolor": "rgba(0,0,0,0)", "tracegroupgap": 0,
-        "itemsizing": "trace", "groupclick": "togglegroup",
-    }  # fmt: skip
-    if title := legend.get_title().get_text():
-        place["title"] = {"text": plain(title), "font": font(legend.get_title())}
-    if columns > 1:
-        place |= {"orientation": "h", "entrywidth": rounded(box.width / columns - 40)}
-    return {f"legend{number}": place}
-
-
-def _side(
+def _placed(
     figure: Canvas, of: tuple[Legend, list[Artist], Axes | None], frame: Bbox
 ) -> dict[str, Any]:
-    """Return on which side of the frame a legend stands, and how much room it takes there."""
+    """Return on which side of the frame a legend stands, and where, in CSS pixels from the top."""
     legend, _, axes = of
     box = legend.get_window_extent()
-    if box.x0 >= frame.x1 - 1:
-        return {
-            "side": "right", "room": rounded(box.width + 8), "x": rounded(box.x0 - frame.x1),
-            "top": rounded(figure.bbox.height - box.y1),
-            "panel": plain(axes.get_title(loc="left")) if axes else "",
-        }  # fmt: skip
+    beside = box.x0 >= frame.x1 - 1
     side = "top" if box.y0 >= frame.y1 - 1 else "bottom" if box.y1 <= frame.y0 + 1 else "inside"
-    return {"side": side, "room": 0 if side == "inside" else rounded(box.height + 8)}
+    taken = {"right": box.width, "inside": -8}.get("right" if beside else side, box.height)
+    return {
+        "side": "right" if beside else side,
+        "room": rounded(taken + 8),
+        "left": rounded(box.x0),
+        "top": rounded(figure.bbox.height - box.y1),
+        "size": rounded(float(legend.get_texts()[0].get_fontsize()) * PX),
+        "beyond": rounded(box.x0 - frame.x1),
+        "title": plain(legend.get_title().get_text()),
+        "panel": plain(axes.get_title(loc="left")) if axes else "",
+    }
 
 
-def _samples(of: tuple[Legend, list[Artist], Axes | None], index: int) -> Iterator[dict[str, Any]]:
-    """Yield the entries of a legend, as traces without points."""
+def _entries(of: tuple[Legend, list[Artist], Axes | None], index: int) -> Iterator[dict[str, Any]]:
+    """Yield what the entries of a legend are called, which traces are of them, and their look."""
     legend, samples, _ = of
     for sample, text in zip(samples, legend.get_texts(), strict=True):
-        yield look_of(sample) | {
-            "x": [None], "y": [None], "hoverinfo": "skip", "name": plain(text.get_text()),
-            "legendgroup": f"{index} {text.get_text()}", "showlegend": True,
-            "legend": f"legend{index + 1 if index else ''}",
-        }  # fmt: skip
+        name = text.get_text()
+        yield look_of(sample) | {"name": plain(name), "group": f"{index} {name}"}

@@ -1,6 +1,7 @@
-"""What lies behind test scores, as small figures: confusion, curves, targets, leaks. C classes."""
+"""What lies behind test scores, as small figures: confusion, curves, targets. C classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from hyenadna.report.figures.drawing import (
     SOFT,
     TUNED,
     Figure,
+    bends,
     beside,
     hover,
     identifier,
@@ -25,7 +27,6 @@ from hyenadna.report.figures.drawing import (
 from hyenadna.report.inputs.outcome_reading import best_trained
 from hyenadna.report.inputs.outcomes import Confusion, Curve, Curves, Floats, Outcomes, Targets
 from hyenadna.report.inputs.results import Results, Run
-from hyenadna.report.scores import Score, Spread
 
 NUMBERED_CLASSES = 8
 """Up to so many classes a confusion matrix has room for numbers in its cells."""
@@ -39,11 +40,11 @@ VECTOR_POINTS = 400
 GOLDEN = 0.6180339887
 """Multiples of it, modulo one, spread evenly however many there are."""
 
+UNSEEN = 0.002
+"""How far from a curve, of its whole range, the line may be: less than its own width."""
+
 RATES = {"roc": ("false positives", "true positives"), "pr": ("recall", "precision")}
 """What the curves of a kind have along their axes."""
-
-LEAK_MARKS = {"lookup": ("s", SOFT), "finetune": ("o", TUNED)}
-"""Marker and colour of what is drawn with and without leaked items."""
 
 
 def behind(results: Results) -> Iterator[Figure]:
@@ -138,7 +139,7 @@ def _curves(run: Run, of: Curves) -> Figure:
     figure, panels = beside(3.5, 2.25, 2)
     targets = list(dict.fromkeys(curve.target for curve in of.curves))
     named = 1 < len(targets) <= len(HUES)
-    for curve in of.curves:
+    for curve in map(_simplified, of.curves):
         (line,) = panels[curve.kind == "pr"].plot(
             curve.x, curve.y, color=HUES[targets.index(curve.target)] if named else TUNED,
             linewidth=1.2, alpha=1.0 if named or len(targets) == 1 else 0.4,
@@ -186,6 +187,12 @@ def _name_targets(figure: Canvas, targets: list[str]) -> None:
         handlelength=1.0,
     )  # fmt: skip
     figure.set_figheight(2.25 + 0.19 * ((len(targets) + 1) // 2))
+
+
+def _simplified(curve: Curve) -> Curve:
+    """Leave out points that cannot be seen: a page may hold hundreds of curves."""
+    drawn = bends(curve.x, curve.y, UNSEEN)
+    return replace(curve, x=curve.x[drawn], y=curve.y[drawn])
 
 
 def _points_in_words(curve: Curve) -> list[str]:
@@ -263,72 +270,3 @@ def _title(what: str, run: Run) -> str:
 
 def _how(run: Run) -> str:
     return formats.TITLES[run.stage]
-
-
-def with_and_without_leaks(scores: list[Score]) -> Iterator[Figure]:
-    """Draw what leaked test items add to the fine-tuned model and to the best look-up of labels."""
-    shown = [score for score in scores if score.clean.get("finetune", Spread(())).n]
-    if not shown:
-        return
-    figure, (axes,) = new(7.0, 0.95 + 0.3 * len(shown))
-    for row, score in enumerate(shown):
-        for method in (method for method in LEAK_MARKS if method in score.clean):
-            _pair(axes, score, method, row)
-    name_rows(axes, [formats.shortened(score.title, 44) for score in shown])
-    axes.grid(visible=True, axis="both")
-    axes.set_xlabel("test score, mean over seeds")
-    handles = [
-        _handle(method, whole=whole)
-        for method in LEAK_MARKS
-        for whole in (True, False)
-        if any(method in score.clean for score in shown)
-    ]
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=2, frameon=False, handlelength=1.0
-    )
-    yield Figure(
-        name="leaks",
-        title="Test scores with and without leaked items",
-        caption="Full marks: the whole test split. Hollow marks: without the items that train "
-        "repeats or overlaps. A long line is a score that was owed to them.",
-        description="; ".join(
-            f"{score.title}, {score.metric}: {formats.score(score.means['finetune'])} on all "
-            f"items, {formats.score(score.clean['finetune'].mean)} on clean ones"
-            for score in shown
-            if "finetune" in score.means
-        )
-        + ".",
-        drawing=rendered(figure),
-        data=to_tsv("benchmark model metric method all clean", _pairs(shown)),
-        sources=tuple(dict.fromkeys(run.metrics_file for score in shown for run in score.runs)),
-    )
-
-
-def _pairs(scores: list[Score]) -> Iterator[Sequence[object]]:
-    for score in scores:
-        for method in LEAK_MARKS:
-            both = score.test(method).mean, score.clean.get(method, Spread(())).mean
-            yield score.benchmark, score.model, score.metric, method, *both
-
-
-def _handle(method: str, *, whole: bool) -> Line2D:
-    marker, colour = LEAK_MARKS[method]
-    return Line2D(
-        [], [], marker=marker, color=colour, markerfacecolor=colour if whole else "none",
-        linestyle="none",
-        label=f"{formats.TITLES[method].lower()}, {'all items' if whole else 'clean'}",
-    )  # fmt: skip
-
-
-def _pair(axes: Axes, score: Score, method: str, row: int) -> None:
-    marker, colour = LEAK_MARKS[method]
-    whole, clean = score.test(method).mean, score.clean.get(method, Spread(())).mean
-    (line,) = axes.plot([whole, clean], [row, row], color=colour, linewidth=1.2)
-    (full,) = axes.plot(whole, row, marker, color=colour, markersize=6)
-    (hollow,) = axes.plot(clean, row, marker, color=colour, markerfacecolor="none", markersize=6)
-    text = (
-        f"{score.title}\n{formats.TITLES[method]}: {score.metric} {formats.score(whole)} on all "
-        f"items, {formats.score(clean)} on clean ones"
-    )
-    for artist in (line, full, hollow):
-        hover(artist, text)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from matplotlib.axes import Axes
 
 from hyenadna.report import formats
-from hyenadna.report.figures.bench_figures import MARKERS
 from hyenadna.report.figures.drawing import (
     HUES,
     SOFT,
@@ -17,7 +16,7 @@ from hyenadna.report.figures.drawing import (
     rendered,
     to_tsv,
 )
-from hyenadna.report.scores import Spread
+from hyenadna.report.figures.frames import MARKERS, legend_beside, line_over_seeds
 from hyenadna.report.tables.task_tables import AXES, PLACES, Prompting
 
 
@@ -42,7 +41,8 @@ def _curve(of: Prompting, across: str, lines: str) -> Figure:
             f"{of.metric} {formats.spread(score)}, {formats.seeds(score)}"
             for place, score in points
         ]
-        _line(axes, points, formats.count(line), texts, index)
+        look = {"color": HUES[index % len(HUES)], "marker": MARKERS[index % len(MARKERS)]}
+        line_over_seeds(axes, points, texts, {"label": formats.count(line), **look})
         ends = (
             f"{formats.score(score.mean)} at {formats.count(places[place])}"
             for place, score in (points[0], points[-1])
@@ -70,18 +70,6 @@ def _curve(of: Prompting, across: str, lines: str) -> Figure:
     )
 
 
-def _line(
-    axes: Axes, points: list[tuple[int, Spread]], label: str, texts: list[str], index: int
-) -> None:
-    bars = axes.errorbar(
-        [place for place, _ in points], [score.mean for _, score in points],
-        yerr=[score.sd if score.n > 1 else 0.0 for _, score in points], label=label,
-        color=HUES[index % len(HUES)], marker=MARKERS[index % len(MARKERS)], markersize=4.5,
-        linewidth=1.4, elinewidth=0.8,
-    )  # fmt: skip
-    hover(bars, texts)
-
-
 def _majority(axes: Axes, of: Prompting) -> None:
     line = axes.axhline(
         of.majority, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)), label="majority class"
@@ -92,7 +80,4 @@ def _majority(axes: Axes, of: Prompting) -> None:
 def _frame(axes: Axes, metric: str, across: str, lines: str) -> None:
     axes.set(xlabel=across, ylabel=f"test {formats.shortened(metric)}")
     axes.margins(x=0.05)
-    axes.legend(
-        title=lines, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8.5,
-        title_fontsize=8.5, alignment="left",
-    )  # fmt: skip
+    legend_beside(axes, lines)

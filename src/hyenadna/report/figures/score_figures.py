@@ -23,8 +23,10 @@ from hyenadna.report.figures.drawing import (
     rendered,
     to_tsv,
 )
+from hyenadna.report.figures.frames import legend_above
 from hyenadna.report.inputs.results import STAGES
 from hyenadna.report.scores import Score, several_models
+from hyenadna.report.tables.summaries import sources_of
 
 MARKS = {"finetune": ("o", TUNED), "scratch": ("s", SCRATCH), "probe": ("D", PROBE)}
 """Marker and colour of each way of training."""
@@ -60,9 +62,7 @@ def glance(scores: list[Score]) -> Iterator[Figure]:
     axes.set_xlabel("test score (mean over seeds, bar: ± 1 sd)")
     handles = [Line2D([], [], color=INK, linewidth=2, label="best trivial baseline")]
     handles += [_handle(stage) for stage in STAGES if any(stage in s.means for s in shown)]
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=2, frameon=False, handlelength=1.0
-    )
+    legend_above(figure, handles)
     yield Figure(
         name="scores",
         title="Test scores at a glance",
@@ -70,8 +70,8 @@ def glance(scores: list[Score]) -> Iterator[Figure]:
         "differ between rows, so compare within a row.",
         description="; ".join(_in_words(score) for score in shown) + ".",
         drawing=rendered(figure),
-        data=to_tsv("benchmark model metric method mean sd n", map(_spread_row, _methods(shown))),
-        sources=tuple(dict.fromkeys(run.metrics_file for score in shown for run in score.runs)),
+        data=to_tsv("benchmark model metric method mean sd n", _spread_rows(shown)),
+        sources=sources_of(shown),
     )
 
 
@@ -122,19 +122,16 @@ def _baseline(axes: Axes, score: Score, name: str, level: int) -> None:
     )  # fmt: skip
 
 
-def _methods(scores: list[Score]) -> Iterator[tuple[Score, str]]:
-    return ((score, method) for score in scores for method in score.means)
-
-
-def _spread_row(of: tuple[Score, str]) -> Sequence[object]:
-    score, method = of
-    spread = score.test(method)
-    n = spread.n if method in score.stages else ""  # a baseline has no seeds
-    return score.benchmark, score.model, score.metric, method, spread.mean, spread.sd, n
+def _spread_rows(scores: list[Score]) -> Iterator[Sequence[object]]:
+    for score in scores:
+        for method in score.means:
+            of = score.test(method)
+            n = of.n if method in score.stages else ""  # a baseline has no seeds
+            yield score.benchmark, score.model, score.metric, method, of.mean, of.sd, n
 
 
 def _value_rows(score: Score) -> Iterator[Sequence[object]]:
-    for _, method in _methods([score]):
+    for method in score.means:
         for value in score.test(method).values:
             yield score.benchmark, score.model, score.metric, method, value
 

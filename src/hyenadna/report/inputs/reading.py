@@ -208,9 +208,11 @@ class _Reader(Tree):
         for line, row in self.rows(path, MEASUREMENTS_HEADER):
             cells = dict(zip(MEASUREMENTS_HEADER, row, strict=True))
             try:
-                batch, channels, length = (int(cells[n]) for n in ("batch", "channels", "length"))
+                batch, channels, length = (whole(cells[n]) for n in ("batch", "channels", "length"))
+                if min(batch, channels, length) < 1:
+                    raise ValueError("nothing was measured")
             except ValueError:
-                self.note(path, f"line {line}: batch, channels or length is no number")
+                self.note(path, f"line {line}: batch, channels or length is no number of things")
                 continue
             median = number(cells["median_seconds"])
             if not cells["status"] and not 0 < median < math.inf:

@@ -41,9 +41,11 @@ class Tree:
         try:
             return kind.model_validate(content)
         except ValidationError as error:
-            fields = {".".join(map(str, detail["loc"])) or "all" for detail in error.errors()}
-            self.note(path, f"not the expected content in: {', '.join(sorted(fields))}")
-            return kind()
+            places = [detail["loc"] for detail in error.errors()]
+            fields = sorted({".".join(map(str, place)) for place in places})
+            self.note(path, f"not the expected content in: {', '.join(fields)}")
+            wrong = {place[0] for place in places}
+            return kind.model_validate({key: of for key, of in content.items() if key not in wrong})
 
     def rows(
         self, path: Path, header: list[str], *, exact: bool = True

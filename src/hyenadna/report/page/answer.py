@@ -1,13 +1,13 @@
 """The answer before the evidence: what was trained, on what, and how good it is."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hyenadna.report import formats
 from hyenadna.report.inputs.results import STAGES, Results, Run
 from hyenadna.report.intervals import Interval
-from hyenadna.report.protocols import Judged
+from hyenadna.report.protocols import TRAINED, Judged
 from hyenadna.report.scores import BASELINES, DECIMALS, Score, markov
 from hyenadna.report.tables.leaks import compromised
 from hyenadna.report.tables.published import REFERENCE
@@ -57,8 +57,13 @@ def answer(ours: Judged) -> Answer:
 
 def _title(results: Results) -> str:
     if not results.runs:
-        return "HyenaDNA: no results yet"
-    models = sorted({run.model for run in [*_pretrained(results), *results.of(*STAGES)]})
+        has_costs = any(run.measurements for run in results.bench)
+        return f"HyenaDNA: {'cost against length' if has_costs else 'no results yet'}"
+    trained = [*_pretrained(results), *results.of(*STAGES)]
+    those = trained or [run for run in results.runs if not _is_transformer(run)]
+    models = sorted({run.model for run in those if run.model})
+    if not models:
+        return "HyenaDNA: baselines alone"
     genomes = sorted({run.subject for run in results.of("pretrain")})
     names = ", ".join(models) if len(models) <= 3 else formats.plural(len(models), "model")
     pretrained = f", pretrained on {', '.join(genomes)}" if genomes else ""
@@ -71,15 +76,16 @@ def _sentences(ours: Judged) -> Iterator[str]:
     if pretrained:
         yield _perplexity_sentence(pretrained)
     models = sorted({score.model for score in scores if score.model})
+    said: list[str] = []
     for model in models if len(models) <= MOST_MODELS else [""]:
         of_model = [score for score in scores if score.model and model in ("", score.model)]
-        name = f"the fine-tuned {model}" if model else "a fine-tuned model"
-        yield from _benchmark_sentences(name, replace(ours, scores=of_model))
-    if _has_intervals(ours):
+        said += _benchmark_sentences(model, replace(ours, scores=of_model))
+    yield from said
+    if any("chance" in sentence for sentence in said):
         yield BEYOND_CHANCE
     yield from _shortcut_sentence(scores)
-    if results.runs and not against_baseline(scores):
-        yield "No fine-tuned model can be compared with a baseline yet."
+    if results.runs and not against_baseline(ours):
+        yield "No model trained on a benchmark can be compared with a baseline yet."
     own = {run.model for run in results.of("pretrain", *STAGES)}
     # Embeddings of others' models are there to compare with.
     biotypes = sorted(results.of("biotypes"), key=lambda run: run.model not in own)
@@ -89,7 +95,11 @@ def _sentences(ours: Judged) -> Iterator[str]:
 
 def _pretrained(results: Results) -> list[Run]:
     """Return what was pretrained but for Transformers, which are there to compare with."""
-    return [run for run in results.of("pretrain") if run.info.mixer != "attention"]
+    return [run for run in results.of("pretrain") if not _is_transformer(run)]
+
+
+def _is_transformer(run: Run) -> bool:
+    return run.info.mixer == "attention"
 
 
 def _lowest_perplexity(runs: list[Run]) -> Run | None:
@@ -125,23 +135,40 @@ def _perplexity_sentence(run: Run) -> str:
     )
 
 
-def _benchmark_sentences(name: str, ours: Judged) -> Iterator[str]:
-    rivals = against_baseline(ours.scores)
+def _benchmark_sentences(model: str, ours: Judged) -> Iterator[str]:
+    """Set what was trained beside each rival, given the model's name, empty of several as one."""
+    name = f"the {TRAINED[ours.stage]} {model}" if model else f"a {ours.model}"
+    rivals, paired = against_baseline(ours), against_scratch(ours)
     if rivals:
-        gains = [ours.gain(score, score.best_baseline) for score in rivals]
-        won = sum(score.beats(score.best_baseline) for score in rivals)
-        yield (
-            f"On {won} of {_benchmarks(rivals)} {name} beats the best trivial "
-            f"baseline{_beyond_chance(gains)}."
-        )
-    paired = against_scratch(ours.scores)
+        pairs = [(score, score.best_baseline) for score in rivals]
+        yield _compared(ours, pairs, name, "the best trivial baseline")
     if paired:
-        helped = sum(score.beats("scratch") for score in paired)
-        yield (
-            f"On {helped} of {len(paired)} its mean is above that of the same network trained "
-            f"from random weights{_beyond_chance([ours.gain(of, 'scratch') for of in paired])}."
+        pairs = [(score, "scratch") for score in paired]
+        yield _compared(
+            ours,
+            pairs,
+            "it" if rivals else name,
+            "the same network trained from random weights",
         )
-    yield from _published_sentence(ours)
+    yield from _published_sentence(ours, "it" if rivals or paired else name)
+
+
+def _compared(
+    ours: Judged, pairs: Sequence[tuple[Score, str | None]], name: str, rival: str
+) -> str:
+    """Say on how many benchmarks a model is above a rival; of one alone, where it stands."""
+    gains = [ours.gain(*pair) for pair in pairs]
+    above = sum(score.beats(ours.stage, other) for score, other in pairs)
+    if len(pairs) > 1:
+        counted = f"{above or 'none'} of {_benchmarks([score for score, _ in pairs])}"
+        return f"On {counted} {name} scores above {rival}{_beyond_chance(gains)}."
+    ((score, other),), (gain,) = pairs, gains
+    below = score.beats(other or "", ours.stage)
+    if not above and not below:
+        return f"On {score.benchmark} {name} scores level with {rival}."
+    relation = "above" if above else "below"
+    chance = ", beyond chance" if gain.excludes_zero else ", which may be chance"
+    return f"On {score.benchmark} {name} scores {relation} {rival}{chance * gain.is_known}."
 
 
 def _benchmarks(scores: list[Score]) -> str:
@@ -159,37 +186,34 @@ def _beyond_chance(gains: list[Interval]) -> str:
     judged = [gain for gain in gains if gain.is_known]
     up, down = sum(gain.low > 0 for gain in judged), sum(gain.high < 0 for gain in judged)
     worse = f"; on {down} it is below, beyond chance" if down else ""
-    return f", on {up} beyond chance{worse}" if judged else ""
+    return f", on {up or 'none'} beyond chance{worse}" if judged else ""
 
 
-def _has_intervals(ours: Judged) -> bool:
-    rivals, paired = against_baseline(ours.scores), against_scratch(ours.scores)
-    gains = [ours.gain(score, score.best_baseline) for score in rivals]
-    gains += [ours.gain(score, "scratch") for score in paired]
-    return any(gain.is_known for gain in gains)
-
-
-def _published_sentence(ours: Judged) -> Iterator[str]:
-    """Set what was fine-tuned beside the published model, by the protocol that fits best."""
-    found = [(score, ours.published(score)) for score in ours.scores if "finetune" in score.means]
+def _published_sentence(ours: Judged, name: str) -> Iterator[str]:
+    """Set what is judged beside the published model, by the protocol that fits best."""
+    found = [(score, ours.published(score)) for score in ours.scores if ours.stage in score.means]
     pairs = [(score, row) for score, row in found if row]
     gains = [ours.gain_on_published(score) for score, _ in pairs]
-    on_test = [row for _, row in pairs if ours.results.published.selects_on_test(row)]
-    doubt = " That was selected on the test split, which ours was not." if on_test else ""
+    on_test = [score for score, row in pairs if ours.results.published.selects_on_test(row)]
     if len(pairs) > MOST_NAMED:
         reached = sum(round(gain.value, DECIMALS) >= 0 for gain in gains)
         doubt = f" Of what is published, {len(on_test)} were selected on test." if on_test else ""
+        counted = f"{reached or 'none'} of {_benchmarks([score for score, _ in pairs])}"
         yield (
-            f"On {reached} of {_benchmarks([score for score, _ in pairs])} it reaches the score of "
-            f"the published {REFERENCE}{_beyond_chance(gains)}.{doubt}"
+            f"On {counted} {name} reaches the score of the published {REFERENCE}"
+            f"{_beyond_chance(gains)}.{doubt}"
         )
     elif pairs:
         told = [
             f"{score.metric} {formats.score(row.value)} on {score.benchmark} (ours: "
-            f"{formats.score(score.means['finetune'])})"
+            f"{formats.score(score.means[ours.stage])})"
             for score, row in pairs
         ]
-        yield f"The published {REFERENCE} reached {formats.listed(told)}.{doubt}"
+        yield f"The published {REFERENCE} reached {formats.listed(told)}."
+        if on_test:
+            names = formats.listed([score.benchmark for score in on_test])
+            which = f"What it reached on {names}" if len(pairs) > 1 else "That"
+            yield f"{which} was selected on the test split, which ours was not."
 
 
 def _shortcut_sentence(scores: list[Score]) -> Iterator[str]:
@@ -222,18 +246,20 @@ def _biotype_sentence(run: Run) -> Iterator[str]:
         )
 
 
-def against_baseline(scores: list[Score]) -> list[Score]:
-    """Return the benchmarks where a fine-tuned model can be compared with a baseline."""
-    return [score for score in scores if score.best_baseline and "finetune" in score.means]
+def against_baseline(ours: Judged) -> list[Score]:
+    """Return the benchmarks where what is judged can be compared with a baseline."""
+    return [of for of in ours.scores if of.best_baseline and ours.stage in of.means]
 
 
-def against_scratch(scores: list[Score]) -> list[Score]:
-    """Return the benchmarks where a fine-tuned model can be compared with its random twin."""
-    return [score for score in scores if {"finetune", "scratch"} <= score.means.keys()]
+def against_scratch(ours: Judged) -> list[Score]:
+    """Return the benchmarks where what is judged can be compared with its random twin."""
+    if ours.stage == "scratch":
+        return []
+    return [of for of in ours.scores if {ours.stage, "scratch"} <= of.means.keys()]
 
 
 def _facts(ours: Judged) -> Iterator[Fact]:
-    results, scores = ours.results, ours.scores
+    results = ours.results
     pretrained = _lowest_perplexity(_pretrained(results))
     if pretrained:
         split = _judged_on(pretrained)
@@ -243,18 +269,18 @@ def _facts(ours: Judged) -> Iterator[Fact]:
             formats.score(_perplexity(pretrained)),
             f"best Markov chain {formats.score(chain)}" if math.isfinite(chain) else "",
         )
-    rivals, paired = against_baseline(scores), against_scratch(scores)
+    rivals, paired = against_baseline(ours), against_scratch(ours)
     if rivals:
-        won = sum(score.beats(score.best_baseline) for score in rivals)
+        won = sum(score.beats(ours.stage, score.best_baseline) for score in rivals)
         gains = [ours.gain(score, score.best_baseline) for score in rivals]
         yield Fact("Above every trivial baseline", f"{won} of {len(rivals)}", _note(rivals, gains))
     if paired:
-        helped = sum(score.beats("scratch") for score in paired)
+        helped = sum(score.beats(ours.stage, "scratch") for score in paired)
         gains = [ours.gain(score, "scratch") for score in paired]
         yield Fact(
             "Above training from scratch", f"{helped} of {len(paired)}", _note(paired, gains)
         )
-    known = [score for score in scores if math.isfinite(ours.gain_on_published(score).value)]
+    known = [score for score in ours.scores if math.isfinite(ours.gain_on_published(score).value)]
     published = [ours.gain_on_published(score) for score in known]
     if published:
         reached = sum(round(of.value, DECIMALS) >= 0 for of in published)
@@ -269,7 +295,8 @@ def _facts(ours: Judged) -> Iterator[Fact]:
 def _note(scores: list[Score], gains: list[Interval]) -> str:
     """Say what is counted and how many of it are beyond chance, in small print."""
     several = len({score.benchmark for score in scores}) < len(scores)
-    what = "pairs of model and benchmark" if several else "benchmarks"
+    benchmarks = "benchmark" if len(scores) == 1 else "benchmarks"
+    what = "pairs of model and benchmark" if several else benchmarks
     if not any(gain.is_known for gain in gains):
         return what
     return f"{what}, {sum(gain.low > 0 for gain in gains)} beyond chance"

@@ -1,9 +1,7 @@
 """What every page is laid out with: template, style, script, and ways to the files behind it."""
 
 import base64
-import gzip
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -24,14 +22,18 @@ from hyenadna.report.page.answer import Answer
 from hyenadna.report.page.benchmark_pages import BenchmarkPage
 from hyenadna.report.page.completeness import Missing
 from hyenadna.report.page.origins import FEW, Origins
+from hyenadna.report.page.packing import Folded, packed
 from hyenadna.report.page.sections import Section
 from hyenadna.report.tables.cells import Table
 
-MOST_DATA = 1_000_000
-"""Numbers behind a figure that the page holds, in characters; of more it links to their file."""
+MANY = 24
+"""Benchmarks; of more, what is folded away is packed, and search within the page passes it by."""
 
-SCRIPTS = ("page.js", "figures.js")
+SCRIPTS = ("unpack.js", "page.js", "fitting.js", "legends.js", "figures.js")
 """In this order they see the page before it is printed."""
+
+THEME = "theme.js"
+"""What runs before anything is painted."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def lay_out(content: Content, trees: Mapping[str, Results], *, out: Path) -> str
         prefix = next(of for of in links if source.startswith(of))
         return quote((links[prefix] / source.removeprefix(prefix)).as_posix())
 
-    scripts, library = [_text(name) for name in SCRIPTS], get_plotlyjs()
+    theme, library = _text(THEME), get_plotlyjs()
+    scripts = [_text(name) for name in SCRIPTS]
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -78,37 +81,24 @@ def lay_out(content: Content, trees: Mapping[str, Results], *, out: Path) -> str
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.globals |= {
-        "packed": _packed,
+        "folded": Folded(packs=len(content.pages) > MANY),
         "breakable": _breakable,
         "link": link,
         "origins": Origins(trees),
         "few": FEW,
-        "most_data": MOST_DATA,
         "has_files": "" in trees,
     }
     return environment.get_template("page.html.j2").render(
         crate=crate.of(trees, title=content.answer.title, link=link),
         themes=_themes(),
         style=Markup(_text("style.css")),
+        theme=Markup(theme),
         palette=PALETTE,
         plotly=packed(library),
         scripts=[Markup(script) for script in scripts],
-        script_hashes=[_hash(script) for script in (*scripts, library)],
+        script_hashes=[_hash(script) for script in (theme, *scripts, library)],
         **vars(content),
     )
-
-
-def _packed(figure: Figure) -> Markup:
-    """Return what the page draws a figure from, and its numbers unless they are too many."""
-    content: dict[str, Any] = {"plot": figure.drawing.plot}
-    if len(figure.data) <= MOST_DATA:
-        content["tsv"] = figure.data
-    return packed(json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
-
-
-def packed(text: str) -> Markup:
-    """Return text as browsers unpack it: compressed, the same each time, then in base64."""
-    return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
 
 
 def _hash(script: str) -> str:

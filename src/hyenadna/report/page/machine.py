@@ -56,6 +56,7 @@ def _benchmark(ours: Judged, score: Score) -> dict[str, Any]:
     }
     return {
         "benchmark": score.benchmark,
+        "judged": ours.stage,
         "family": ours.families.get(score.benchmark),
         "model": score.model or None,
         "metric": score.metric,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from hyenadna.report import formats
 from hyenadna.report.figures.drawing import Figure
 from hyenadna.report.inputs.results import STAGES, BenchRun, Results, Run
 from hyenadna.report.repeats import together
@@ -19,6 +20,9 @@ RULES = {
     "in_context": "in_context",
 }
 """The rule of the workflow that writes the folder of a stage."""
+
+NAMED_ROWS = 2
+"""Of rows that come from the same files, so many are named and the others counted."""
 
 FEW = 2
 """So many files are named in the open; more are folded away."""
@@ -94,6 +98,10 @@ class Origins:
         rows = _sources_by_row(shown.rows) if isinstance(shown, Table) else {}
         if not rows or len(set(rows.values())) == 1:
             rows = {"": tuple(dict.fromkeys(shown.sources))}
+        named = {source for of_row in rows.values() for source in of_row}
+        others = tuple(source for source in dict.fromkeys(shown.sources) if source not in named)
+        if others:
+            rows[""] = (*rows.get("", ()), *others)
         return [trace for row, sources in rows.items() for trace in self._traces(row, sources)]
 
     def place(self, shown: Figure | Table) -> tuple[Place, bool]:
@@ -142,12 +150,21 @@ def anchor(run: Run | BenchRun, prefix: str = "") -> str:
 
 
 def _sources_by_row(rows: list[list[Cell]]) -> dict[str, tuple[str, ...]]:
-    """Return the files of rows by what rows are called; rows of one name are one."""
+    """Return the files of rows by what rows are called, those of the same files together."""
     found: dict[str, dict[str, None]] = {}
     for row in rows:
         sources = (source for cell in row for source in cell.sources)
         found.setdefault(row[0].text, {}).update(dict.fromkeys(sources))
-    return {row: tuple(sources) for row, sources in found.items() if sources}
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, of_row in found.items():
+        alike.setdefault(tuple(of_row), []).append(name)
+    return {_together(names): sources for sources, names in alike.items() if sources}
+
+
+def _together(rows: list[str]) -> str:
+    """Name rows of the same files, the first of them if they are many."""
+    others = len(rows) - NAMED_ROWS
+    return formats.listed([*rows[:NAMED_ROWS], *([f"{others} more"] if others > 0 else [])])
 
 
 def _split(source: str) -> tuple[str, str]:

@@ -180,6 +180,23 @@ function equipCommand(line) {
   line.after(actions);
 }
 
+// Of a long page what is folded away is packed; other scripts are told of what comes to light.
+function unfold(folded) {
+  const held = made("template", { innerHTML: unpack(folded.firstElementChild.textContent) });
+  folded.replaceWith(held.content);
+  document.dispatchEvent(new Event("unfold"));
+}
+const foldedIn = (details) => details.querySelectorAll(":scope > .folded");
+
+// What may still be packed, where the text of `mark` stands.
+function broughtToLight(find, mark) {
+  if (find()) return find();
+  const holder = [...document.querySelectorAll(".folded")].find((folded) => unpack(folded.firstElementChild.textContent).includes(mark));
+  if (holder) unfold(holder);
+  return find();
+}
+const partNamed = (id) => id && broughtToLight(() => document.getElementById(id), ` id="${id}"`);
+
 // What is folded away is equipped once it is opened: there may be hundreds of tables.
 const equipped = new WeakSet();
 function equipWithin(part) {
@@ -190,7 +207,11 @@ function equipWithin(part) {
   }
 }
 equipWithin(document);
-document.addEventListener("toggle", ({ target }) => target.open && equipWithin(target), true);
+document.addEventListener("toggle", ({ target }) => {
+  if (!target.open) return;
+  foldedIn(target).forEach(unfold);
+  equipWithin(target);
+}, true);
 
 for (const choice of document.querySelectorAll(".switch")) {
   const tables = [...choice.querySelectorAll(".choice")];
@@ -216,7 +237,7 @@ const benchmarks = [...document.querySelectorAll("details.task")];
 
 // Show the part of the page that a link names, of the benchmarks only the one that it is in.
 function show(hash) {
-  const part = document.getElementById(hash.slice(1));
+  const part = partNamed(hash.slice(1));
   if (!part) return;
   const own = part.closest(".task");
   if (own) for (const other of benchmarks) other.open = other === own;
@@ -228,7 +249,11 @@ function show(hash) {
     }
     choice.dispatchEvent(new Event("change", { bubbles: true }));
   }
-  for (let of = part; of; of = of.parentElement) if (of.localName === "details") of.open = true;
+  for (let of = part; of; of = of.parentElement) {
+    if (of.localName !== "details") continue;
+    of.open = true;
+    foldedIn(of).forEach(unfold); // now, to know how far down the part is
+  }
   part.scrollIntoView();
   if (part === own) own.firstElementChild.focus({ preventScroll: true });
 }
@@ -308,7 +333,10 @@ let opened = [];
 addEventListener("beforeprint", () => {
   opened = [...document.querySelectorAll(".fold:not([open]), .task:not([open])")];
   if (benchmarks.length > PRINTED) opened = opened.filter((of) => !of.closest(".task:not([open])"));
-  for (const details of opened) details.open = true;
+  for (const details of opened) {
+    foldedIn(details).forEach(unfold);
+    details.open = true;
+  }
 });
 addEventListener("afterprint", () => {
   for (const details of opened) details.open = false;

@@ -112,6 +112,7 @@ def published(results: Results, best: Score) -> list[Table]:
     if not rows:
         return []
     stage = main_stage(best)
+    trained = [run.metrics_file for run in best.runs if run.stage == stage]
     meanings = {
         row.protocol: results.published.meanings.get((row.family, row.protocol), "") for row in rows
     }
@@ -141,7 +142,10 @@ def published(results: Results, best: Score) -> list[Table]:
                 *texts("Protocol", "Source", "Remarks"),
             ],
             rows=shown,
-            sources=tuple(dict.fromkeys(results.published.paths[row.family] for row in rows)),
+            sources=(
+                *dict.fromkeys(results.published.paths[row.family] for row in rows),
+                *trained,
+            ),
         )
     ]
 

@@ -30,14 +30,14 @@ Filled = tuple[Column, list[Cell]]
 
 
 def glance(of: Judged) -> Table:
-    """Compare the fine-tuned model with the best baseline and what is published, in brief."""
+    """Compare the model that is judged with the best baseline and what is published, in brief."""
     gains = _gains(of)
     del gains["scratch"]
     return _compared(of, gains, name=of.protocol.name, title=of.protocol.title)
 
 
 def of_family(family: Family, of: Judged) -> Table:
-    """Compare the fine-tuned model with all that stands beside it in a family."""
+    """Compare the model that is judged with all that stands beside it in a family."""
     table = _compared(
         of,
         _gains(of),
@@ -48,7 +48,7 @@ def of_family(family: Family, of: Judged) -> Table:
 
 
 def _gains(of: Judged) -> dict[str, list[Interval]]:
-    """Return by how much the fine-tuned model is above each thing, by score."""
+    """Return by how much the model that is judged is above each thing, by score."""
     return {
         "baseline": [of.gain(score, score.best_baseline) for score in of.scores],
         "published": [of.gain_on_published(score) for score in of.scores],
@@ -60,7 +60,7 @@ def _compared(of: Judged, gains: dict[str, list[Interval]], *, name: str, title:
     known = {key: those for key, those in gains.items() if any(_is_number(g) for g in those)}
     columns = list(_columns(of, known))
     every = [one for those in known.values() for one in those]
-    said = [of.protocol.caption, *_on_gains(every), *_on_published(of)]
+    said = [of.protocol.caption, *_on_gains(every, of.model), *_on_published(of)]
     return Table(
         name=name,
         title=title,
@@ -81,7 +81,7 @@ def _is_number(of: Interval) -> bool:
 
 
 def _columns(of: Judged, gains: dict[str, list[Interval]]) -> Iterator[Filled]:
-    """Yield the fine-tuned model first, and behind each rival by how much it is above it."""
+    """Yield the model that is judged, and behind each rival by how much it is above it."""
     scores, stages = of.scores, stages_in_use(of.scores)
     usual = allowed_for(one for those in gains.values() for one in those)
 
@@ -98,16 +98,18 @@ def _columns(of: Judged, gains: dict[str, list[Interval]]) -> Iterator[Filled]:
             ]
             yield Column(TITLES[stage], spread=True), cells
 
-    yield from trained("finetune")
+    yield from trained(of.stage)
     yield Column("Best baseline"), [_best_baseline(score) for score in scores]
     yield from gained("baseline")
     references = [of.published(score) for score in scores]
     if any(references):
         yield Column(f"{published.REFERENCE}, published"), [*map(_published_score, references)]
     yield from gained("published")
-    yield from trained("scratch")
-    yield from gained("scratch")
-    yield from trained("probe")
+    if of.stage != "scratch":
+        yield from trained("scratch")
+        yield from gained("scratch")
+    if of.stage != "probe":
+        yield from trained("probe")
 
 
 def baseline_score(score: Score, method: str | None) -> Cell:
@@ -128,11 +130,11 @@ def _published_score(row: PublishedScore | None) -> Cell:
     return replace(number(row.value), note=" · ".join(filter(None, (row.parameters, row.protocol))))
 
 
-def _on_gains(gains: list[Interval]) -> Iterator[str]:
+def _on_gains(gains: list[Interval], model: str) -> Iterator[str]:
     """Say what the gains are of, and what their intervals allow for."""
     if not gains:
         return
-    yield "A gain is that of the fine-tuned model."
+    yield f"A gain is that of the {model}."
     covered = {of.covers for of in gains if of.covers}
     if not covered:
         yield "No interval is known: that takes several seeds, or resamples of the test items."
@@ -179,7 +181,7 @@ def summary(of: Judged) -> Table:
     return Table(
         name=of.protocol.name,
         title=f"{of.protocol.title} by family",
-        caption="On how many benchmarks the mean of the fine-tuned model is above the best "
+        caption=f"On how many benchmarks the mean of the {of.model} is above the best "
         f"baseline, the published {published.REFERENCE}, and the same network from random "
         "weights; below it, how many of these differences are beyond chance, up and down: their "
         "95 % interval excludes zero.",

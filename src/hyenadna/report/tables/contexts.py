@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hyenadna.report import formats
 from hyenadna.report.inputs.results import Run
+from hyenadna.report.inputs.tree import MOST_DIGITS
 from hyenadna.report.scores import markov
 from hyenadna.report.tables.cells import Cell, Column, Table, mark_best, number
 
@@ -96,7 +97,7 @@ def _measured(run: Run) -> tuple[str, tuple[int, ...]]:
     found = {
         (split, int(match[1]))
         for split, name in run.metrics.series
-        if (match := re.fullmatch(r"context(\d+)\.perplexity", name))
+        if (match := re.fullmatch(rf"context(\d{{1,{MOST_DIGITS}}})\.perplexity", name))
     }
     splits = {split for split, _ in found}
     split = "test" if "test" in splits else min(splits, default="")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hyenadna.report import formats
@@ -32,8 +33,8 @@ UNVERIFIED = "unverified"
 UNNAMED = {"f1": "f1_macro"}
 """What we measure where a source does not say which average it is."""
 
-Ours = tuple[str, Callable[[str, str], Spread]]
-"""Title of a column, and its score by benchmark and metric."""
+Ours = tuple[str, Callable[[str, str], Cell]]
+"""Title of a column, and its cell by benchmark and metric."""
 
 
 def read(tree: Tree, folder: Path) -> Published:
@@ -145,34 +146,27 @@ def grids(of: Published, tables_shown: Collection[Table]) -> list[Table]:
 def _ours(scores: list[Score], selected: list[Selected], genes: list[Run]) -> list[Ours]:
     """Return a column for each model of ours, one by the paper's protocol, one by embeddings."""
 
-    def honest(model: str) -> Callable[[str, str], Spread]:
+    def honest(model: str) -> Callable[[str, str], Cell]:
         by_name = {score.benchmark: score for score in scores if score.model == model}
 
-        def measured(benchmark: str, metric: str) -> Spread:
+        def measured(benchmark: str, metric: str) -> Cell:
             score = by_name.get(benchmark)
-            runs = [run for run in score.runs if run.stage == "finetune"] if score else []
-            return Spread.of(
-                run.metrics.last("test", metric)
-                for run in runs
-                if metric in run.metrics.names("test")
-            )
+            runs = score.runs if score else ()
+            return _over_seeds([run for run in runs if run.stage == "finetune"], metric)
 
         return measured
 
-    def best(model: str) -> Callable[[str, str], Spread]:
-        by_name = {of.benchmark: of for of in selected if of.model == model}
+    def best(model: str) -> Callable[[str, str], Cell]:
+        by_name = {of.benchmark: of.best for of in selected if of.model == model}
 
-        def measured(benchmark: str, metric: str) -> Spread:
-            of = by_name.get(benchmark)
-            return Spread.of([of.best.metrics.last("test", metric)] if of else ())
+        def measured(benchmark: str, metric: str) -> Cell:
+            return _over_seeds([by_name[benchmark]] if benchmark in by_name else [], metric)
 
         return measured
 
-    def embedded(run: Run) -> Callable[[str, str], Spread]:
-        def measured(benchmark: str, metric: str) -> Spread:
-            name = f"embedding.{metric}"
-            there = run.subject == benchmark and name in run.metrics.names("test")
-            return Spread.of([run.metrics.last("test", name)] if there else ())
+    def embedded(run: Run) -> Callable[[str, str], Cell]:
+        def measured(benchmark: str, metric: str) -> Cell:
+            return _over_seeds([run] if run.subject == benchmark else [], f"embedding.{metric}")
 
         return measured
 
@@ -181,6 +175,13 @@ def _ours(scores: list[Score], selected: list[Selected], genes: list[Run]) -> li
     rivals = dict.fromkeys(of.model for of in selected)
     columns += [(f"Ours: {model}, selected on test", best(model)) for model in rivals]
     return columns + [(f"Ours: {run.model}, embedding", embedded(run)) for run in genes]
+
+
+def _over_seeds(runs: list[Run], name: str) -> Cell:
+    """Return a test score over those runs that have one, and their files."""
+    scored = [run for run in runs if name in run.metrics.names("test")]
+    cell = spread(Spread.of(run.metrics.last("test", name) for run in scored))
+    return replace(cell, sources=tuple(run.metrics_file for run in scored))
 
 
 def _table(
@@ -210,7 +211,11 @@ def _table(
         ],
         rows=[
             [
-                Cell(key[0], link=anchors.of_benchmark(key[0]) if key[0] in linked else ""),
+                Cell(
+                    key[0],
+                    link=anchors.of_benchmark(key[0]) if key[0] in linked else "",
+                    sources=(of.paths[family],),
+                ),
                 Cell(key[1]),
                 *(column[index] for _, column in mine),
                 *(
@@ -220,15 +225,18 @@ def _table(
             ]
             for index, key in enumerate(keys)
         ],
-        sources=(of.paths[family],),
+        sources=(
+            of.paths[family],
+            *dict.fromkeys(file for _, column in mine for cell in column for file in cell.sources),
+        ),
     )
 
 
 def _measured(ours: list[Ours], keys: list[tuple[str, str]]) -> list[tuple[str, list[Cell]]]:
     """Return the columns of ours that have a number for any benchmark and metric."""
     columns = [
-        (title, [spread(score(name, UNNAMED.get(metric, metric))) for name, metric in keys])
-        for title, score in ours
+        (title, [cell_of(name, UNNAMED.get(metric, metric)) for name, metric in keys])
+        for title, cell_of in ours
     ]
     return [(title, column) for title, column in columns if any(cell.n for cell in column)]
 

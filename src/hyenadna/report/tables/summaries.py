@@ -104,7 +104,7 @@ def perplexities(runs: list[Run]) -> Table:
     for column, name in enumerate(names * 2, start=1):
         mark_best(rows, column, highest=name == "accuracy")
     return Table(
-        name="perplexities",
+        name=f"perplexities-{runs[0].subject}",
         title=f"Next-base prediction on {runs[0].subject}",
         caption="Over the bases A, C, G and T of held-out intervals. Perplexity and bits per base: "
         "lower is better, 4 and 2 are guessing. Chains are fitted on the same training windows.",
