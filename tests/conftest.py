@@ -1,12 +1,23 @@
 """Fixtures shared by all tests: a small genome, and the real data where they are at hand."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 _CONTIG_LENGTHS = {"chr1": 20_000, "chr2": 6_001, "scaffold_3": 47}
 _LINE_WIDTH = 60
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser without a window; one a process, as Playwright demands."""
+    from chromium import launched
+
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

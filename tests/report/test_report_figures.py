@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from hyenadna import report
-from hyenadna.report.figures.drawing import PALETTE, TUNED, identifier, spread_out, to_tsv
+from hyenadna.report.anchors import identifier
+from hyenadna.report.figures.drawing import PALETTE, TUNED, spread_out, to_tsv
 from hyenadna.report.figures.embedding_figures import MAP_VECTOR_POINTS
 from hyenadna.report.figures.pretraining_figures import smoothed
 from hyenadna.report.page import packing

@@ -7,17 +7,8 @@ import pytest
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 
-from hyenadna.report.figures.drawing import (
-    HUES,
-    INK,
-    SOFT,
-    TUNED,
-    beside,
-    hover,
-    new,
-    rendered,
-    style,
-)
+from hyenadna.report.figures.drawing import HUES, INK, SOFT, TUNED, beside, new, rendered, style
+from hyenadna.report.figures.marks import hover
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from test_report_page import HOSTILE, SCRIPTS, Page, page_of
 
 from hyenadna import report
 from hyenadna.report.inputs.reading import read
-from hyenadna.report.page.origins import RULES, Origins, rule_of
-from hyenadna.report.protocols import judged
+from hyenadna.report.page.origins import Origins
+from hyenadna.report.rules import RULES, rule_of
 from hyenadna.report.scores import summarise
 from hyenadna.report.tables import compared, provenance
+from hyenadna.report.tables.protocols import judged
 
 WORKFLOW = Path(__file__).parents[2] / "workflow/rules"
 PROMOTERS = "finetune/tiny-demo/demo_promoters"
@@ -111,6 +112,14 @@ def test_files_are_listed_once_and_then_referred_to(page):
     row = f'<dd>{PROMOTERS}/ <a href="{PROMOTERS}/seed0/metrics.tsv"'
     assert row in page.source[listed:].partition("</details>")[0]
     assert page.source.count(f'id="{again}"') == 1
+
+
+def test_each_row_knows_where_its_files_are_listed(page):
+    row = r'<th scope="row" data-files="([^"]*)"><a href="#task-demo_species">'
+    anchor = re.search(row, page.source)[1]
+    listed = page.source[page.source.index(f'<dt id="{anchor}">') :]
+    assert listed.startswith(f'<dt id="{anchor}">demo_species</dt>')
+    assert "finetune/tiny-demo/demo_species/seed0/metrics.tsv" in listed.partition("<dt")[2][:2000]
 
 
 def test_the_overview_says_what_read_what_and_what_it_cost(results):

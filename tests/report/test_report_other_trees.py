@@ -16,9 +16,9 @@ from hyenadna.report import families, intervals
 from hyenadna.report.inputs.reading import read
 from hyenadna.report.page.answer import Answer, answer
 from hyenadna.report.page.origins import Origins
-from hyenadna.report.protocols import judged
 from hyenadna.report.scores import summarise
 from hyenadna.report.tables import summaries
+from hyenadna.report.tables.protocols import judged
 
 CHAINS = [f"markov{order}.perplexity" for order in range(4)]
 Grown = Callable[..., None]

@@ -4,10 +4,9 @@ import pytest
 from task_results import add_metrics
 from test_report_page import page_of
 
-from hyenadna.report import protocols
 from hyenadna.report.inputs import reading
 from hyenadna.report.scores import summarise
-from hyenadna.report.tables import compared
+from hyenadna.report.tables import compared, protocols
 
 PROMOTERS = "demo_promoters"
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import full_tree
 import pytest
-from chromium import launched
 
 from hyenadna.report.inputs.reading import read
 from hyenadna.report.page import crate
@@ -67,15 +66,12 @@ def test_the_page_of_a_large_run_is_small_and_made_in_a_minute(made):
 
 
 @pytest.mark.browser
-def test_the_page_of_a_large_run_opens_at_once(made):
-    with launched() as browser:
-        page = browser.new_page()
-        measured = page.context.new_cdp_session(page)
-        measured.send("Performance.enable", {"timeDomain": "threadTicks"})
-        page.goto(made[0].as_uri())
-        page.locator(".plot").first.scroll_into_view_if_needed()
-        page.wait_for_selector(".plot[data-drawn] svg")
-        found = {
-            of["name"]: of["value"] for of in measured.send("Performance.getMetrics")["metrics"]
-        }
-        assert found["TaskDuration"] < MOST_OPENING
+def test_the_page_of_a_large_run_opens_at_once(made, chromium):
+    page = chromium.new_page()
+    measured = page.context.new_cdp_session(page)
+    measured.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(made[0].as_uri())
+    page.locator(".plot").first.scroll_into_view_if_needed()
+    page.wait_for_selector(".plot[data-drawn] svg")
+    found = {of["name"]: of["value"] for of in measured.send("Performance.getMetrics")["metrics"]}
+    assert found["TaskDuration"] < MOST_OPENING

@@ -10,9 +10,9 @@ from hyenadna.report.inputs.reading import read
 from hyenadna.report.inputs.results import Job, Results, RunInfo
 from hyenadna.report.page import answer
 from hyenadna.report.page.completeness import inconsistencies, missing
-from hyenadna.report.protocols import judged
 from hyenadna.report.scores import Score, Spread, summarise
 from hyenadna.report.tables.cells import Cell, mark_best, number
+from hyenadna.report.tables.protocols import judged
 
 NAN = math.nan
 

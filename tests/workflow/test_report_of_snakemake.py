@@ -8,12 +8,11 @@ import html
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import launched
 from micro import configure
 
 pytestmark = pytest.mark.slow
@@ -95,12 +94,6 @@ def test_results_of_a_group_can_be_told_apart(variables: dict[str, Any]) -> None
         for group, paths in groups.items():
             labels = [tuple(variables["results"][path]["labels"].values()) for path in paths]
             assert len(labels) == len(set(labels)), group
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.mark.browser

@@ -8,18 +8,11 @@ from typing import Any
 
 import pytest
 import task_results as tasks
-from chromium import launched, missing
+from chromium import missing
 
 from hyenadna import report
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A browser without a window."""
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

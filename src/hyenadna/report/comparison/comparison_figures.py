@@ -11,12 +11,12 @@ from hyenadna.report.figures.drawing import (
     SOFT,
     TUNED,
     Figure,
-    hover,
     name_rows,
     new,
     rendered,
     to_tsv,
 )
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.intervals import LEVEL
 
 MOST = 60

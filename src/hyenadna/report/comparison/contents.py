@@ -10,13 +10,22 @@ from hyenadna.report.comparison.comparison_figures import forest
 from hyenadna.report.comparison.differences import Difference, differences
 from hyenadna.report.inputs.results import STAGES, Problem, Results
 from hyenadna.report.intervals import LEVEL
-from hyenadna.report.page.answer import Answer, Fact
+from hyenadna.report.page.answer import Answer
 from hyenadna.report.page.completeness import inconsistencies
 from hyenadna.report.page.layout import Content
 from hyenadna.report.page.sections import Section
 from hyenadna.report.scores import summarise
 from hyenadna.report.tables import provenance
-from hyenadna.report.tables.cells import Cell, Column, Table, difference, number, spread, texts
+from hyenadna.report.tables.cells import (
+    Cell,
+    Column,
+    Fact,
+    Table,
+    difference,
+    number,
+    spread,
+    texts,
+)
 
 HOW = (
     f"The interval is at {LEVEL:.0%}. It allows for the test items that happened to be drawn, by "

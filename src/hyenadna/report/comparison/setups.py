@@ -15,8 +15,6 @@ from hyenadna.report.tables import provenance
 from hyenadna.report.tables.bench_tables import time
 from hyenadna.report.tables.cells import Cell, Column, Table, duration, memory, number, texts
 
-ABSENT = Cell(formats.NOTHING, note="not there")
-
 
 def software(a: Results, b: Results) -> Table:
     """Show versions, machines and seeds of both."""
@@ -40,7 +38,7 @@ def software(a: Results, b: Results) -> Table:
 
 def data_files(a: Results, b: Results) -> Table | None:
     """Show the files that runs of both have read with different contents."""
-    checksums = [_checksums(of) for of in (a, b)]
+    checksums = [of.checksums for of in (a, b)]
     common = [path for path in checksums[0] if path in checksums[1]]
     differing = [path for path in common if checksums[0][path] != checksums[1][path]]
     if not differing:
@@ -56,13 +54,6 @@ def data_files(a: Results, b: Results) -> Table | None:
         ],
         sources=_records(a, b),
     )
-
-
-def _checksums(of: Results) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for file in (file for run in of.runs for file in run.info.data if file.sha256):
-        found.setdefault(file.path, set()).add(file.sha256)
-    return found
 
 
 def _records(a: Results, b: Results) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from hyenadna.report.bench import (
     Comparison,
     Series,
 )
-from hyenadna.report.figures.drawing import HUES, TUNED, Figure, hover, new, rendered, to_tsv
+from hyenadna.report.figures.drawing import HUES, TUNED, Figure, new, rendered, to_tsv
 from hyenadna.report.figures.frames import (
     MARKERS,
     legend_beside,
@@ -29,6 +29,7 @@ from hyenadna.report.figures.frames import (
     name_times,
     scale_up,
 )
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.results import Measurement
 
 

@@ -5,17 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import (
-    HUES,
-    SOFT,
-    Figure,
-    hover,
-    identifier,
-    new,
-    rendered,
-    to_tsv,
-)
+from hyenadna.report.anchors import identifier
+from hyenadna.report.figures.drawing import HUES, SOFT, Figure, new, rendered, to_tsv
 from hyenadna.report.figures.frames import MARKERS, legend_beside, name_lengths
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.results import Floats, PositionCosts, Run
 from hyenadna.report.tables.contexts import Series, best_chain, by_genome
 

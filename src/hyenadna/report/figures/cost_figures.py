@@ -7,15 +7,8 @@ from matplotlib.axes import Axes
 
 from hyenadna.report import formats
 from hyenadna.report.costs import Cost, by_rule
-from hyenadna.report.figures.drawing import (
-    TUNED,
-    Figure,
-    beside,
-    hover,
-    name_rows,
-    rendered,
-    to_tsv,
-)
+from hyenadna.report.figures.drawing import TUNED, Figure, beside, name_rows, rendered, to_tsv
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.results import Job
 
 TIME_UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from matplotlib.axes import Axes
 
 from hyenadna.report import formats
+from hyenadna.report.anchors import identifier
 from hyenadna.report.bench import BOTH, CONVOLUTION, MODEL, OURS, PLAIN, TRANSFORMER, Comparison
-from hyenadna.report.figures.drawing import HUES, Figure, hover, identifier, new, rendered, to_tsv
+from hyenadna.report.figures.drawing import HUES, Figure, new, rendered, to_tsv
 from hyenadna.report.figures.frames import (
     MARKERS,
     legend_beside,
@@ -14,6 +15,7 @@ from hyenadna.report.figures.frames import (
     name_times,
     scale_up,
 )
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.results import Measurement
 
 IMPLEMENTATIONS = {

@@ -2,8 +2,6 @@
 
 import io
 import math
-import re
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +9,9 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.container import Container
 from matplotlib.figure import Figure as Canvas
 
 from hyenadna.report.figures import interactive
@@ -187,14 +183,6 @@ def bends(x: Floats, y: Floats, within: float) -> list[int]:
     return sorted(kept)
 
 
-def hover(artist: Artist | Container, texts: str | Sequence[str]) -> None:
-    """Say what a reader sees who points at an artist: a text a point, or one for all of it.
-
-    Texts are plain, their lines parted by "\\n".
-    """
-    interactive.attach(artist, texts)
-
-
 def rendered(figure: Canvas) -> Drawing:
     """Return what was drawn: the same figure, the same bytes."""
     figure.set_dpi(interactive.DPI)
@@ -254,11 +242,3 @@ def spread_out(positions: list[float], gap: float) -> list[float]:
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
-
-
-def identifier(*parts: str) -> str:
-    """Return a name for files and anchors, of plain letters only and unique to `parts`."""
-    joined = ".".join(part for part in parts if part)
-    plain = re.sub(r"[^A-Za-z0-9_.-]", "-", joined)
-    lossy = plain != joined or plain.count(".") >= len(parts)
-    return f"{plain}-{zlib.crc32(repr(parts).encode()):08x}" if lossy else plain

@@ -7,16 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import (
-    HUES,
-    OTHER,
-    Figure,
-    beside,
-    hover,
-    identifier,
-    rendered,
-    to_tsv,
-)
+from hyenadna.report.anchors import identifier
+from hyenadna.report.figures.drawing import HUES, OTHER, Figure, beside, rendered, to_tsv
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.results import EmbeddingMap
 
 MAP_CLASSES = 12

@@ -9,20 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from hyenadna.report import formats
+from hyenadna.report.anchors import identifier
 from hyenadna.report.figures.drawing import (
     HUES,
     INK,
     OTHER,
     SOFT,
     Figure,
-    hover,
-    identifier,
     name_rows,
     new,
     rendered,
     to_tsv,
 )
 from hyenadna.report.figures.frames import legend_beside, line_over_seeds
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.figures.score_figures import DASHES, MARKS, face
 from hyenadna.report.inputs.literature import Published, PublishedScore
 from hyenadna.report.inputs.results import STAGES

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import hover
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.scores import Spread
 
 MARKERS = "osD^vP*X"

@@ -17,7 +17,6 @@ from matplotlib.transforms import Bbox
 from hyenadna.report.figures.marks import (
     PX,
     alpha_of,
-    attach,
     hexes,
     look_of,
     plain,
@@ -28,8 +27,6 @@ from hyenadna.report.figures.words import annotations, font, leaders
 
 DPI = 96
 """At it a dot is a CSS pixel."""
-
-__all__ = ["DPI", "attach", "plot"]
 
 
 def plot(figure: Canvas, names: Mapping[str, str]) -> dict[str, Any]:

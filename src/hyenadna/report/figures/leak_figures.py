@@ -6,17 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import (
-    SOFT,
-    TUNED,
-    Figure,
-    hover,
-    name_rows,
-    new,
-    rendered,
-    to_tsv,
-)
+from hyenadna.report.figures.drawing import SOFT, TUNED, Figure, name_rows, new, rendered, to_tsv
 from hyenadna.report.figures.frames import legend_above
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.scores import Score, Spread
 from hyenadna.report.tables.summaries import sources_of
 

@@ -10,8 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import HUES, Figure, hover, identifier, new, rendered, to_tsv
+from hyenadna.report.anchors import identifier
+from hyenadna.report.figures.drawing import HUES, Figure, new, rendered, to_tsv
 from hyenadna.report.figures.frames import MARKERS
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.figures.score_figures import DASHES, MARKS
 from hyenadna.report.inputs.results import STAGES, Run
 from hyenadna.report.scores import Score

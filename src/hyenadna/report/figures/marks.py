@@ -1,5 +1,6 @@
 """The marks of matplotlib's axes as traces of plotly.js: lines, points, bars and areas."""
 
+import copy
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,15 +63,18 @@ class Trace:
 
     def as_json(self) -> dict[str, Any]:
         """Return the trace as plotly.js reads it."""
-        trace: dict[str, Any] = json.loads(json.dumps(self.look))
+        trace: dict[str, Any] = copy.deepcopy(self.look)
         for name, values in self.points.items():
             *outer, last = name.split(".")
             (trace.setdefault(outer[0], {}) if outer else trace)[last] = values
         return trace
 
 
-def attach(artist: Artist | Container, texts: str | Sequence[str]) -> None:
-    """Keep what a reader sees who points at an artist: a text a point, or one for all of it."""
+def hover(artist: Artist | Container, texts: str | Sequence[str]) -> None:
+    """Say what a reader sees who points at an artist: a text a point, or one for all of it.
+
+    Texts are plain, their lines parted by "\\n".
+    """
     listed = [texts] if isinstance(texts, str) else list(texts)
     if isinstance(artist, BarContainer):
         bars = artist.patches

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from hyenadna.report import formats
+from hyenadna.report.anchors import identifier
 from hyenadna.report.figures.drawing import (
     HUES,
     INK,
@@ -17,13 +18,12 @@ from hyenadna.report.figures.drawing import (
     Figure,
     bends,
     beside,
-    hover,
-    identifier,
     name_rows,
     new,
     rendered,
     to_tsv,
 )
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.outcome_reading import best_trained
 from hyenadna.report.inputs.outcomes import Confusion, Curve, Curves, Floats, Outcomes, Targets
 from hyenadna.report.inputs.results import Results, Run

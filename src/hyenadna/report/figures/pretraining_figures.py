@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from hyenadna.report import formats
+from hyenadna.report.anchors import identifier
 from hyenadna.report.figures.drawing import (
     FAINT,
     GRID,
@@ -14,13 +15,12 @@ from hyenadna.report.figures.drawing import (
     SOFT,
     TUNED,
     Figure,
-    hover,
-    identifier,
     new,
     rendered,
     spread_out,
     to_tsv,
 )
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.results import Floats, Run
 from hyenadna.report.scores import markov
 

@@ -6,17 +6,10 @@ from collections.abc import Iterator
 from matplotlib.axes import Axes
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import (
-    HUES,
-    SOFT,
-    Figure,
-    hover,
-    identifier,
-    new,
-    rendered,
-    to_tsv,
-)
+from hyenadna.report.anchors import identifier
+from hyenadna.report.figures.drawing import HUES, SOFT, Figure, new, rendered, to_tsv
 from hyenadna.report.figures.frames import MARKERS, legend_beside, line_over_seeds
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.tables.task_tables import AXES, PLACES, Prompting
 
 

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from hyenadna.report import formats
+from hyenadna.report.anchors import identifier
 from hyenadna.report.figures.drawing import (
     INK,
     PROBE,
@@ -16,14 +17,13 @@ from hyenadna.report.figures.drawing import (
     SOFT,
     TUNED,
     Figure,
-    hover,
-    identifier,
     name_rows,
     new,
     rendered,
     to_tsv,
 )
 from hyenadna.report.figures.frames import legend_above
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.results import STAGES
 from hyenadna.report.scores import Score, several_models
 from hyenadna.report.tables.summaries import sources_of

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import FAINT, INK, SOFT, Figure, hover, new, rendered, to_tsv
+from hyenadna.report.figures.drawing import FAINT, INK, SOFT, Figure, new, rendered, to_tsv
+from hyenadna.report.figures.marks import hover
 from hyenadna.report.inputs.results import MB, BenchRun, Job, Results, Run
-from hyenadna.report.page.origins import rule_of
-from hyenadna.report.tables.provenance import MADE
+from hyenadna.report.rules import MADE, rule_of
 
 TABLE = "rules"
 """Name of the table that has a row for each rule whose runs left a record."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hyenadna.report.inputs import outcome_reading
+from hyenadna.report.inputs import outcome_reading, published_reading
 from hyenadna.report.inputs.literature import Published
 from hyenadna.report.inputs.results import (
     STAGES,
@@ -24,7 +24,6 @@ from hyenadna.report.inputs.results import (
     RunInfo,
 )
 from hyenadna.report.inputs.tree import Tree, bounded, natural, number, whole
-from hyenadna.report.tables import published
 
 METRICS_HEADER = ["step", "split", "name", "value"]
 POSITIONS_HEADER = ["context", "first", "last", "bases", "bits"]
@@ -53,7 +52,7 @@ def read(root: Path, literature: Path | None = None) -> Results:
         maps=[plane for run in runs if run.stage == "biotypes" for plane in reader.maps(run)],
         positions=[of for run in runs if run.stage == "context" for of in reader.positions(run)],
         outcomes=outcome_reading.read(reader, runs),
-        published=published.read(reader, literature) if literature else Published(),
+        published=published_reading.read(reader, literature) if literature else Published(),
         genomes=list(reader.genomes()),
         jobs=list(reader.jobs()),
         bench=list(reader.bench()),

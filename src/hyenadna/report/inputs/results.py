@@ -312,6 +312,14 @@ class Results:
         """All that left a record of itself."""
         return [*self.runs, *self.bench]
 
+    @property
+    def checksums(self) -> dict[str, set[str]]:
+        """Checksums of each file that runs have read: several if its content has changed."""
+        found: dict[str, set[str]] = {}
+        for file in (file for run in self.runs for file in run.info.data if file.sha256):
+            found.setdefault(file.path, set()).add(file.sha256)
+        return found
+
     def of(self, *stages: str) -> list[Run]:
         """Return the runs of some stages."""
         return [run for run in self.runs if run.stage in stages]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from hyenadna.report import formats
 from hyenadna.report.inputs.results import STAGES, Results, Run
 from hyenadna.report.intervals import Interval
-from hyenadna.report.protocols import TRAINED, Judged
 from hyenadna.report.scores import BASELINES, DECIMALS, Score, markov
+from hyenadna.report.tables.cells import Fact
 from hyenadna.report.tables.leaks import compromised
+from hyenadna.report.tables.protocols import TRAINED, Judged
 from hyenadna.report.tables.published import REFERENCE
 
 SPLITS = {"valid": "validation", "test": "test"}
@@ -26,15 +27,6 @@ BEYOND_CHANCE = (
     "Beyond chance: the 95 % interval of the difference excludes zero; how often one of several "
     "does so by chance alone is not allowed for."
 )
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One number to remember."""
-
-    label: str
-    value: str
-    note: str = ""
 
 
 @dataclass(frozen=True)

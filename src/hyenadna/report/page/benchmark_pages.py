@@ -3,12 +3,11 @@
 import math
 from dataclasses import dataclass, field, replace
 
-from hyenadna.report import formats
-from hyenadna.report.figures.drawing import Figure, identifier
+from hyenadna.report import anchors, formats
+from hyenadna.report.anchors import identifier
+from hyenadna.report.figures.drawing import Figure
 from hyenadna.report.inputs.outcome_reading import best_trained
 from hyenadna.report.inputs.results import Problem, Results, Run
-from hyenadna.report.page import anchors
-from hyenadna.report.page.answer import Fact
 from hyenadna.report.scores import Score
 from hyenadna.report.tables import (
     benchmark_tables,
@@ -18,7 +17,7 @@ from hyenadna.report.tables import (
     provenance,
     task_tables,
 )
-from hyenadna.report.tables.cells import Table
+from hyenadna.report.tables.cells import Fact, Table
 from hyenadna.report.tables.provenance import Command
 
 HOMES = ("benchmarks", "behind", "learning")

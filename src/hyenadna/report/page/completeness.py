@@ -70,10 +70,7 @@ def inconsistencies(results: Results, scores: list[Score]) -> list[Problem]:
     if len(versions) > 1:
         those = ", ".join(sorted(versions))
         found.append(Problem("run.json", f"runs of several versions of hyenadna: {those}"))
-    checksums: dict[str, set[str]] = {}
-    for file in (file for run in results.runs for file in run.info.data if file.sha256):
-        checksums.setdefault(file.path, set()).add(file.sha256)
-    for path, distinct in checksums.items():
+    for path, distinct in results.checksums.items():
         if len(distinct) > 1:
             found.append(Problem(path, f"read with {len(distinct)} different contents by runs"))
     for score in scores:

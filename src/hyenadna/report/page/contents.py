@@ -9,14 +9,14 @@ from hyenadna.report.figures import by_section
 from hyenadna.report.figures.drawing import Figure
 from hyenadna.report.inputs.results import BenchInfo, Results, Run
 from hyenadna.report.page import benchmark_pages, completeness, sections
-from hyenadna.report.page.answer import Fact, answer
+from hyenadna.report.page.answer import answer
 from hyenadna.report.page.layout import Content, lay_out
 from hyenadna.report.page.machine import as_json
 from hyenadna.report.page.sections import Section
-from hyenadna.report.protocols import Judged, judged
 from hyenadna.report.scores import summarise
 from hyenadna.report.tables import bench_tables, compared, contexts, provenance, summaries
-from hyenadna.report.tables.cells import Table
+from hyenadna.report.tables.cells import Fact, Table
+from hyenadna.report.tables.protocols import Judged, judged
 
 OPENING_ROWS = 12
 """Benchmarks that the figure and the table beside the answer may have."""

@@ -7,9 +7,10 @@ command in a loop over the seeds.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from hyenadna.report import anchors
 from hyenadna.report.inputs.results import BenchRun, Results, Run
-from hyenadna.report.page.origins import anchor, rule_of
 from hyenadna.report.repeats import Repeats, together
+from hyenadna.report.rules import rule_of
 
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
 CONTEXT = [f"{SPECIFICATION}/context", {"sha256": "https://schema.org/sha256"}]
@@ -76,7 +77,7 @@ def _of_runs(of: Repeats, prefix: str, link: Link) -> Iterator[Entity]:
     times = [_times(run) for run in of.runs]
     yield _filled(
         {
-            "@id": f"#{anchor(first, prefix)}",
+            "@id": f"#{anchors.of_run(first, prefix)}",
             "@type": "CreateAction",
             "name": f"{rule_of(first.info_file)} {of.folder}".strip(),
             "description": of.line,

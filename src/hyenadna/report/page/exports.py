@@ -12,7 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import Figure, identifier
+from hyenadna.report.anchors import identifier
+from hyenadna.report.figures.drawing import Figure
 from hyenadna.report.page.benchmark_pages import BenchmarkPage
 from hyenadna.report.page.layout import Content
 from hyenadna.report.page.sections import Section

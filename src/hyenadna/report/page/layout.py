@@ -21,7 +21,7 @@ from hyenadna.report.page import crate
 from hyenadna.report.page.answer import Answer
 from hyenadna.report.page.benchmark_pages import BenchmarkPage
 from hyenadna.report.page.completeness import Missing
-from hyenadna.report.page.origins import FEW, Origins
+from hyenadna.report.page.origins import Origins
 from hyenadna.report.page.packing import Folded, packed
 from hyenadna.report.page.sections import Section
 from hyenadna.report.tables.cells import Table
@@ -85,7 +85,6 @@ def lay_out(content: Content, trees: Mapping[str, Results], *, out: Path) -> str
         "breakable": _breakable,
         "link": link,
         "origins": Origins(trees),
-        "few": FEW,
         "has_files": "" in trees,
     }
     return environment.get_template("page.html.j2").render(

@@ -7,9 +7,9 @@ from typing import Any
 from hyenadna.report.inputs.results import BenchRun, Problem, Run
 from hyenadna.report.intervals import Interval
 from hyenadna.report.page.completeness import Missing
-from hyenadna.report.protocols import Judged
 from hyenadna.report.scores import Score, Spread, markov
 from hyenadna.report.tables.contexts import Series, by_genome
+from hyenadna.report.tables.protocols import Judged
 
 
 def as_json(ours: Judged, problems: list[Problem], missing: list[Missing]) -> dict[str, Any]:

@@ -1,25 +1,16 @@
 """Where numbers come from: the rule, the run and its command behind every file that is shown."""
 
-import hashlib
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from hyenadna.report import formats
+from hyenadna.report import anchors, formats
 from hyenadna.report.figures.drawing import Figure
-from hyenadna.report.inputs.results import STAGES, BenchRun, Results, Run
+from hyenadna.report.inputs.results import Results
 from hyenadna.report.repeats import together
-from hyenadna.report.tables.cells import Cell, Table
-
-RULES = {
-    "pretrain": "pretrain",
-    "context": "perplexity_by_context",
-    **dict.fromkeys((*STAGES, "paper"), "finetune"),
-    "baselines": "baselines",
-    "biotypes": "map_biotypes",
-    "in_context": "in_context",
-}
-"""The rule of the workflow that writes the folder of a stage."""
+from hyenadna.report.rules import rule_of
+from hyenadna.report.tables.cells import Table
 
 NAMED_ROWS = 2
 """Of rows that come from the same files, so many are named and the others counted."""
@@ -68,6 +59,39 @@ class Place:
     """Of the figure or table there."""
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What is behind a figure or table, and where the page lists it."""
+
+    traces: list[Trace]
+    place: Place
+    is_here: bool
+    rules: list[str]
+    """Each once."""
+    files: int
+    groups: Mapping[str, str]
+    """By what a row is called, the rows that it shares its files with, as `Trace.row`."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the files are so few that they are named in the open."""
+        return self.files <= FEW
+
+    @property
+    def names_folders(self) -> bool:
+        """Whether there are so many files that their folders must do."""
+        return self.files > MANY
+
+    def anchor(self, group: str) -> str:
+        """Return where in the list the files of some rows begin."""
+        return f"{self.place.anchor}-{zlib.crc32(group.encode()):08x}"
+
+    def anchor_of_row(self, name: str) -> str:
+        """Return where the files of a row are listed, empty where no list is by rows."""
+        group = self.groups.get(name, "")
+        return self.anchor(group) if group and not self.is_short else ""
+
+
 class Origins:
     """Knows what made the files of results trees, given each tree by what its paths begin with.
 
@@ -78,7 +102,7 @@ class Origins:
         self._places: dict[frozenset[Trace], Place] = {}
         self._prefixes = tuple(trees)
         self._commands = {
-            prefix + run.path: anchor(of.runs[0], prefix)
+            prefix + run.path: anchors.of_run(of.runs[0], prefix)
             for prefix, results in trees.items()
             for of in together(run for run in results.recorded if run.info.command)
             for run in of.runs
@@ -95,28 +119,21 @@ class Origins:
 
     def of(self, shown: Figure | Table) -> list[Trace]:
         """Return what is behind a figure, or behind a table row by row."""
-        rows = _sources_by_row(shown.rows) if isinstance(shown, Table) else {}
-        if not rows or len(set(rows.values())) == 1:
-            rows = {"": tuple(dict.fromkeys(shown.sources))}
+        rows = {_together(names): files for names, files in _rows_by_sources(shown)}
         named = {source for of_row in rows.values() for source in of_row}
         others = tuple(source for source in dict.fromkeys(shown.sources) if source not in named)
         if others:
-            rows[""] = (*rows.get("", ()), *others)
+            rows[""] = others
         return [trace for row, sources in rows.items() for trace in self._traces(row, sources)]
 
-    def place(self, shown: Figure | Table) -> tuple[Place, bool]:
-        """Return where the files behind a figure or table are listed, and whether that is here."""
+    def listing(self, shown: Figure | Table) -> Listing:
+        """Return what is behind a figure or table, to be listed here unless it is already."""
+        traces = self.of(shown)
         here = Place(f"from-{len(self._places)}", shown.title)
-        place = self._places.setdefault(frozenset(self.of(shown)), here)
-        return place, place is here
-
-    def rules(self, shown: Figure | Table) -> list[str]:
-        """Return the rules behind a figure or table, each once."""
-        return [rule for rule in dict.fromkeys(map(self.rule, shown.sources)) if rule]
-
-    def has_many(self, shown: Figure | Table) -> bool:
-        """Return whether there are so many files behind it that folders must do."""
-        return len(set(shown.sources)) > MANY
+        place = self._places.setdefault(frozenset(traces), here)
+        rules = [rule for rule in dict.fromkeys(map(self.rule, shown.sources)) if rule]
+        groups = {name: _together(names) for names, _ in _rows_by_sources(shown) for name in names}
+        return Listing(traces, place, place is here, rules, len(set(shown.sources)), groups)
 
     def _traces(self, row: str, sources: Iterable[str]) -> Iterable[Trace]:
         found: dict[tuple[str, str], list[File]] = {}
@@ -127,38 +144,17 @@ class Origins:
         return [Trace(row, *key, tuple(files)) for key, files in found.items()]
 
 
-def rule_of(path: str) -> str:
-    """Return the rule that writes a file of a results tree, empty where it is none's."""
-    match PurePosixPath(path).parts:
-        case ("benchmarks", name, *_):  # measured by Snakemake while that rule ran
-            name = name.removesuffix(".tsv")
-            return RULES.get(name, name)
-        case ("bench", operation, *_):
-            return f"bench_{operation}"
-        case ("genomes", _, "tokens", *_):
-            return "tokenize"
-        case ("genomes", _, "genome.fa"):
-            return "prepare_genome"
-        case (stage, _, *_):
-            return RULES.get(stage, "")
-    return ""
-
-
-def anchor(run: Run | BenchRun, prefix: str = "") -> str:
-    """Return the identifier of a run within the page, short since there are thousands."""
-    return f"run-{hashlib.blake2b((prefix + run.path).encode(), digest_size=5).hexdigest()}"
-
-
-def _sources_by_row(rows: list[list[Cell]]) -> dict[str, tuple[str, ...]]:
-    """Return the files of rows by what rows are called, those of the same files together."""
+def _rows_by_sources(shown: Figure | Table) -> list[tuple[list[str], tuple[str, ...]]]:
+    """Return rows by what they are called, and their files; none where all have the same."""
     found: dict[str, dict[str, None]] = {}
-    for row in rows:
+    for row in shown.rows if isinstance(shown, Table) else ():
         sources = (source for cell in row for source in cell.sources)
         found.setdefault(row[0].text, {}).update(dict.fromkeys(sources))
     alike: dict[tuple[str, ...], list[str]] = {}
     for name, of_row in found.items():
         alike.setdefault(tuple(of_row), []).append(name)
-    return {_together(names): sources for sources, names in alike.items() if sources}
+    by_sources = [(names, sources) for sources, names in alike.items() if sources]
+    return by_sources if len(by_sources) > 1 else []
 
 
 def _together(rows: list[str]) -> str:

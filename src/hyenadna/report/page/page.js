@@ -140,6 +140,17 @@ function hintSideways(scroll, hint) {
   watch.observe(scroll.firstElementChild);
 }
 
+// From each row, whose numbers share their files, to where these are listed.
+function linkToFiles(table) {
+  for (const head of table.querySelectorAll("th[data-files]")) {
+    const link = made("a", { href: `#${head.dataset.files}`, textContent: "files" });
+    link.setAttribute("aria-label", `Files behind ${shown(head)}`);
+    const small = made("small", { className: "behind" });
+    small.append(link);
+    head.append(small);
+  }
+}
+
 function equip(table) {
   const scroll = table.parentElement;
   const title = scroll.getAttribute("aria-label");
@@ -149,6 +160,7 @@ function equip(table) {
     head.append(turn);
     turn.addEventListener("click", () => sort(head, head.cellIndex));
   }
+  linkToFiles(table);
   const tools = made("div", { className: "tools" });
   if (table.tBodies[0].rows.length >= LONG) {
     const [box, said] = [searchBox("Filter rows", `Filter rows: ${title}`), status()];

@@ -7,9 +7,7 @@ from hyenadna.report import families
 from hyenadna.report.families import Family
 from hyenadna.report.figures.drawing import Figure
 from hyenadna.report.inputs.results import Results, Run
-from hyenadna.report.page.answer import Fact
 from hyenadna.report.page.benchmark_pages import HOMES
-from hyenadna.report.protocols import OURS, Judged
 from hyenadna.report.scores import Score
 from hyenadna.report.tables import (
     family_tables,
@@ -19,7 +17,8 @@ from hyenadna.report.tables import (
     summaries,
     task_tables,
 )
-from hyenadna.report.tables.cells import Table
+from hyenadna.report.tables.cells import Fact, Table
+from hyenadna.report.tables.protocols import OURS, Judged
 from hyenadna.report.tables.provenance import Command
 
 

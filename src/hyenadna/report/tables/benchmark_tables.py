@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hyenadna.report import formats, intervals
-from hyenadna.report.figures.drawing import identifier
+from hyenadna.report.anchors import identifier
 from hyenadna.report.formats import TITLES
 from hyenadna.report.inputs.results import STAGES, Results, Run
 from hyenadna.report.intervals import Interval

@@ -66,6 +66,15 @@ class Table:
     """Which of several tables of that protocol it is."""
 
 
+@dataclass(frozen=True)
+class Fact:
+    """One number to remember."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
 def texts(*titles: str) -> list[Column]:
     """Return columns of words."""
     return [Column(title, kind="text") for title in titles]

@@ -9,7 +9,6 @@ from hyenadna.report.families import Family, grouped
 from hyenadna.report.formats import TITLES
 from hyenadna.report.inputs.literature import PublishedScore
 from hyenadna.report.intervals import Interval
-from hyenadna.report.protocols import Judged
 from hyenadna.report.scores import DECIMALS, Score, Spread, stages_in_use
 from hyenadna.report.tables import published
 from hyenadna.report.tables.cells import (
@@ -23,6 +22,7 @@ from hyenadna.report.tables.cells import (
     spread,
     texts,
 )
+from hyenadna.report.tables.protocols import Judged
 from hyenadna.report.tables.summaries import name_columns, names_of, sources_of
 
 Filled = tuple[Column, list[Cell]]

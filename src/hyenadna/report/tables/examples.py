@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyenadna.report import formats
-from hyenadna.report.figures.drawing import identifier
+from hyenadna.report.anchors import identifier
 from hyenadna.report.inputs.results import Results, Run
 from hyenadna.report.tables.cells import Cell, Column, Table, number, texts
 

@@ -7,11 +7,11 @@ from hyenadna.report import formats
 from hyenadna.report.families import Family
 from hyenadna.report.formats import TITLES
 from hyenadna.report.inputs.results import RunInfo
-from hyenadna.report.protocols import SELECTED_ON_TEST, Judged
 from hyenadna.report.scores import Score, baselines_in_use
 from hyenadna.report.tables import published
 from hyenadna.report.tables.cells import Cell, Column, Table, texts
 from hyenadna.report.tables.compared import baseline_score, of_family
+from hyenadna.report.tables.protocols import SELECTED_ON_TEST, Judged
 from hyenadna.report.tables.summaries import names_of
 
 
@@ -29,7 +29,7 @@ def tables(
         shown = [of_family(family, of)]
         if baselines_in_use(of.scores) and of.protocol is not SELECTED_ON_TEST:
             shown.append(baselines(family, of))
-        protocols, _ = published.beside(of.results.published, family.name, of.protocol.selected_on)
+        protocols = published.beside(of.results.published, family.name, of.protocol.selected_on)
         those = [literature.get((family.name, protocol)) for protocol in protocols]
         found = [table for table in those if table]
         for number, table in enumerate(found, start=1):

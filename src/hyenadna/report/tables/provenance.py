@@ -1,21 +1,16 @@
 """What was run: versions, machines, commands, data."""
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from hyenadna.report import formats
+from hyenadna.report import anchors, formats
 from hyenadna.report.inputs.results import MB, BenchRun, Results, Run, RunInfo
-from hyenadna.report.page.answer import Fact
-from hyenadna.report.page.origins import anchor, rule_of
 from hyenadna.report.repeats import Repeats, together
-from hyenadna.report.tables.cells import Cell, Column, Table, duration, memory, number, texts
-
-MADE = re.compile(r"(?:^|/)(\w+/[^/]+/[^/]+/seed\d+/.+|genomes/[^/]+/(?:tokens/.+|genome\.fa))$")
-"""A path to what a run wrote, or to a genome as the workflow prepared it."""
+from hyenadna.report.rules import MADE, rule_of
+from hyenadna.report.tables.cells import Cell, Column, Fact, Table, duration, memory, number, texts
 
 
 @dataclass(frozen=True)
@@ -39,11 +34,6 @@ class Command:
     records: tuple[Record, ...]
     anchor: str
     """Identifier within the page, which files that the runs wrote link to."""
-
-    @property
-    def source(self) -> str:
-        """The first record."""
-        return self.records[0].source
 
 
 def facts(results: Results) -> list[Fact]:
@@ -231,7 +221,7 @@ def _command(title: str, of: Repeats, prefix: str) -> Command:
         records=tuple(
             Record(run.info_file.removeprefix(folder), prefix + run.info_file) for run in of.runs
         ),
-        anchor=anchor(first, prefix),
+        anchor=anchors.of_run(first, prefix),
     )
 
 

@@ -1,28 +1,16 @@
 """Published scores beside ours: each protocol a table, and never one column with ours."""
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from pathlib import Path
 
-from hyenadna.report import formats
+from hyenadna.report import anchors, formats
 from hyenadna.report.families import TITLES
-from hyenadna.report.inputs.literature import GridValue, Published, PublishedScore
+from hyenadna.report.inputs.literature import Published, PublishedScore
 from hyenadna.report.inputs.results import Run
-from hyenadna.report.inputs.tree import Tree
-from hyenadna.report.inputs.tree import number as parse
-from hyenadna.report.page import anchors
 from hyenadna.report.scores import Score, Spread
 from hyenadna.report.tables.cells import Cell, Column, Table, number, spread, texts
 from hyenadna.report.tables.paper_protocol import Selected
-
-SCORES_HEADER = [
-    "benchmark", "model", "parameters", "metric", "value", "spread", "spread_is", "protocol",
-    "source", "remarks",
-]  # fmt: skip
-GRID_HEADER = ["family", "name", "values", "source"]
-PROTOCOLS_HEADER = ["family", "protocol", "meaning"]
-NOT_SCORES = ("grids", "protocols")
 
 REFERENCE = "HyenaDNA"
 """The published model that ours is set beside."""
@@ -37,39 +25,10 @@ Ours = tuple[str, Callable[[str, str], Cell]]
 """Title of a column, and its cell by benchmark and metric."""
 
 
-def read(tree: Tree, folder: Path) -> Published:
-    """Read every table of a folder."""
-    found = Published()
-    for path in sorted(folder.glob("*.tsv")):
-        found.paths[path.stem] = tree.relative(path)
-        if path.stem not in NOT_SCORES:
-            found.scores.extend(_scores(tree, path))
-    if "grids" in found.paths:
-        rows = tree.rows(folder / "grids.tsv", GRID_HEADER)
-        found.grid.extend(GridValue(*row) for _, row in rows)
-    if "protocols" in found.paths:
-        # A fourth column, which tables of others may lack, says what the protocol selects on.
-        rows = tree.rows(folder / "protocols.tsv", PROTOCOLS_HEADER, exact=False)
-        for _, (family, name, meaning, *selected_on) in rows:
-            found.meanings[family, name] = meaning
-            found.selected_on[family, name] = selected_on[0] if selected_on else ""
-    return found
+def beside(of: Published, family: str, selected_on: str) -> list[str]:
+    """Return the protocols whose scores may stand beside ours: those that select on the same split.
 
-
-def _scores(tree: Tree, path: Path) -> Iterator[PublishedScore]:
-    for line, row in tree.rows(path, SCORES_HEADER):
-        benchmark, model, parameters, metric, value, spread_of, *words = row
-        if math.isfinite(parse(value)):
-            numbers = parse(value), parse(spread_of)
-            yield PublishedScore(path.stem, benchmark, model, parameters, metric, *numbers, *words)
-        else:
-            tree.note(path, f"line {line}: {value!r} is no number")
-
-
-def beside(of: Published, family: str, selected_on: str) -> tuple[list[str], bool]:
-    """Return the protocols whose scores may stand beside ours, and whether that is fair.
-
-    It is where theirs and ours select on the same split. Where no published scores of a family
+    Where no published scores of a family
     were selected on validation data, those selected on test are all that there is.
     """
     protocols: dict[str, list[str]] = {}
@@ -77,8 +36,8 @@ def beside(of: Published, family: str, selected_on: str) -> tuple[list[str], boo
         if name == family:
             protocols.setdefault(split, []).append(protocol)
     if selected_on == "valid" and "valid" not in protocols:
-        return protocols.get("test", []), False
-    return (protocols.get(selected_on, []) if selected_on else []), True
+        return protocols.get("test", [])
+    return protocols.get(selected_on, []) if selected_on else []
 
 
 def reference(of: Published, score: Score, protocols: list[str]) -> PublishedScore | None:

@@ -1,14 +1,13 @@
-"""The tables of the report: which cells they have."""
+"""Perplexities, genomes, costs and every measure of a benchmark, as tables."""
 
 import math
 from collections.abc import Iterable
 
-from hyenadna.report import formats
+from hyenadna.report import anchors, formats
 from hyenadna.report.costs import by_rule
 from hyenadna.report.families import Family
 from hyenadna.report.formats import TITLES
 from hyenadna.report.inputs.results import GenomeSummary, Job, Run
-from hyenadna.report.page import anchors
 from hyenadna.report.scores import (
     BASELINES,
     METRICS,

@@ -90,7 +90,7 @@ class Judged:
     def published(self, score: Score) -> PublishedScore | None:
         """Return what the published model scores by the protocol that fits best."""
         family = self.families.get(score.benchmark, "")
-        protocols, _ = published.beside(self.results.published, family, self.protocol.selected_on)
+        protocols = published.beside(self.results.published, family, self.protocol.selected_on)
         return published.reference(self.results.published, score, protocols)
 
     def gain_on_published(self, score: Score) -> Interval:
@@ -100,11 +100,6 @@ class Judged:
         if self.protocol is SELECTED_ON_TEST:
             return Interval(score.means.get(self.stage, math.nan) - value)
         return intervals.against(self.results, score, self.stage, value)
-
-    def of(self, scores: list[Score]) -> "Judged":
-        """Return the same of some benchmarks alone."""
-        wanted = {score.benchmark for score in scores}
-        return replace(self, scores=[of for of in self.scores if of.benchmark in wanted])
 
 
 def judged(results: Results, scores: list[Score], families: Mapping[str, str]) -> list[Judged]:
