@@ -168,10 +168,10 @@ def test_protocols_of_which_nothing_is_known_stand_beside_none_of_ours(tmp_path,
 
 def test_published_scores_move_to_the_family_whose_protocol_they_fit():
     published = read(ROOT / "resources", SHIPPED).published
-    assert literature.beside(published, "genomic_benchmarks", "valid") == (["5-fold"], True)
-    assert literature.beside(published, "genomic_benchmarks", "test") == (["paper"], True)
-    assert literature.beside(published, "species", "valid") == (["paper"], False)
-    assert literature.beside(published, "species", "") == ([], True)
+    assert literature.beside(published, "genomic_benchmarks", "valid") == ["5-fold"]
+    assert literature.beside(published, "genomic_benchmarks", "test") == ["paper"]
+    assert literature.beside(published, "species", "valid") == ["paper"]
+    assert literature.beside(published, "species", "") == []
 
 
 def test_families_that_were_not_run_are_left_out(tmp_path, tree):
