@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import pytest
 
+PATIENCE = 30
+"""Seconds to wait for a page."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -27,6 +30,17 @@ def launched() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=command, args=arguments)
         yield browser
         browser.close()
+
+
+def until(page: Any, condition: str, argument: Any = None) -> None:
+    """Wait until an expression of JavaScript holds.
+
+    Playwright's own `wait_for_function` needs `eval` to ask again, which a report forbids.
+    """
+    given_up = time.monotonic() + PATIENCE
+    while not page.evaluate(condition, argument):
+        assert time.monotonic() < given_up, f"{condition} does not hold after {PATIENCE} s"
+        page.wait_for_timeout(50)
 
 
 def missing(what: str) -> NoReturn:

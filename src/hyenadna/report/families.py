@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hyenadna.report.inputs.results import Problem, Results, Run
+from hyenadna.report.inputs.results import STAGES, Problem, Results, Run
 from hyenadna.report.inputs.tree import Tree
 from hyenadna.report.scores import Score
 
@@ -75,7 +75,7 @@ def recorded(results: Results, problems: list[Problem]) -> dict[str, str]:
     tree = Tree(results.root, problems)
     of = {row.benchmark: row.family for row in results.published.scores}
     runs: dict[str, list[Run]] = {}
-    for run in results.of("baselines", "finetune", "scratch", "probe", "paper"):
+    for run in results.of("baselines", *STAGES, "paper"):
         runs.setdefault(run.subject, []).append(run)
     for benchmark, those in runs.items():
         family = _first(tree, those)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import task_results as tasks
+from chromium import until
 
 from hyenadna import report
 
@@ -50,7 +51,7 @@ def test_a_name_in_a_table_opens_the_page_of_that_benchmark_alone(complete, visi
     assert opened(page) == ["demo_species"]
     assert is_in_view(page, "#task-demo_species > summary")
     page.go_back()
-    page.wait_for_function("document.querySelector('#task-demo_promoters').open")
+    until(page, "document.querySelector('#task-demo_promoters').open")
     assert opened(page) == ["demo_promoters"]
 
 
@@ -76,7 +77,7 @@ def test_the_keyboard_opens_a_benchmark_and_turns_to_the_next(complete, visit):
     assert opened(page) == ["demo_chromatin"]
     page.locator("#task-demo_chromatin .turn").get_by_role("link", name="coding").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('#task-demo_coding_vs_intergenic').open")
+    until(page, "document.querySelector('#task-demo_coding_vs_intergenic').open")
     assert opened(page) == ["demo_coding_vs_intergenic"]
     focused = "document.activeElement.closest('.task')?.dataset.benchmark"
     assert page.evaluate(focused) == "demo_coding_vs_intergenic"
@@ -103,7 +104,7 @@ def test_a_link_into_what_is_folded_away_opens_it(complete, visit):
     link = page.locator("#task-demo_promoters a[href^='#run-']").first
     target = link.get_attribute("href")
     link.evaluate("of => of.click()")
-    page.wait_for_function("hash => location.hash === hash", arg=target)
+    until(page, "hash => location.hash === hash", target)
     assert page.locator(target).is_visible()
     assert is_in_view(page, target)
 
@@ -113,7 +114,7 @@ def test_a_link_into_a_table_of_another_protocol_switches_to_it(complete, visit)
     hidden = page.locator(".choice[hidden] [id^=from-]").first
     target = f"#{hidden.get_attribute('id')}"
     page.evaluate("hash => location.hash = hash", target)
-    page.wait_for_function("hash => document.querySelector(hash).checkVisibility()", arg=target)
+    until(page, "hash => document.querySelector(hash).checkVisibility()", target)
 
 
 def test_the_list_of_benchmarks_filters(many, visit):
@@ -187,7 +188,7 @@ def test_the_way_back_to_the_top_is_there_once_the_top_is_not(complete, visit):
     assert not back.is_visible()
     page.evaluate("location.hash = 'reading'")
     back.click()
-    page.wait_for_function("scrollY < 300")
+    until(page, "scrollY < 300")
     back.wait_for(state="hidden")
 
 

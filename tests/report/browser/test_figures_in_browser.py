@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from chromium import until
 
 from hyenadna import report
 
@@ -90,7 +91,7 @@ def test_every_figure_is_drawn_with_texts_that_neither_are_cut_nor_meet(complete
     assert page.locator(".plot[data-drawn] .main-svg").count() > 12
     for width in (1200, 375, 320):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_function(FITTED)
+        until(page, FITTED)
         assert page.evaluate(OUT_OF_FRAME) == []
         assert page.evaluate(OVERLAPPING) == []
         assert page.evaluate(SCROLLING) == []
@@ -140,7 +141,7 @@ def test_the_wheel_scrolls_the_page_and_not_the_figure(complete, visit):
     shown(page, "context.demo_human").locator(".nsewdrag").hover()
     before = page.evaluate("scrollY")
     page.mouse.wheel(0, 200)
-    page.wait_for_function("before => scrollY > before", arg=before)
+    until(page, "before => scrollY > before", before)
 
 
 def test_an_entry_of_a_legend_hides_its_marks(complete, visit):
@@ -210,14 +211,9 @@ def test_a_figure_follows_the_theme_and_the_width(complete, visit):
     bar = figure.locator(".barlayer path").first
     assert bar.evaluate("of => getComputedStyle(of).fill") == "rgb(10, 98, 133)"
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        "() => getComputedStyle(document.querySelector('#figure-timings .barlayer path')).fill"
-        " === 'rgb(98, 191, 224)'"
-    )
+    until(page, f"() => ({FILL})('figure-timings') === 'rgb(98, 191, 224)'")
     page.set_viewport_size({"width": 375, "height": 900})
-    page.wait_for_function(
-        "() => document.querySelector('#figure-timings .main-svg').clientWidth < 376"
-    )
+    until(page, "document.querySelector('#figure-timings .main-svg').clientWidth < 376")
 
 
 def test_a_sheet_has_every_figure_on_white_and_the_screen_is_as_before(complete, visit):

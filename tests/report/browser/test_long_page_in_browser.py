@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from chromium import until
 
 from hyenadna.report.inputs import reading
 from hyenadna.report.page import contents, layout
@@ -66,7 +67,7 @@ def test_the_packed_page_says_what_the_plain_one_does(visit, long, complete):
     for path in (long, complete):
         page = visit(path)
         page.evaluate("for (const of of document.querySelectorAll('details')) of.open = true")
-        page.wait_for_function("!document.querySelector('.folded')")
+        until(page, "!document.querySelector('.folded')")
         parts = page.locator("#tasks ~ details :is(caption, td, figcaption, .facts, pre, .sources)")
         said.append(parts.all_text_contents())
     assert len(said[0]) > 400

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
+from hyenadna.report import tsv
 from hyenadna.report.figures import interactive
 from hyenadna.report.inputs.outcomes import Floats
 
@@ -215,14 +216,13 @@ def _svg(figure: Canvas) -> str:
 
 def to_tsv(header: str, rows: Iterable[Sequence[object]]) -> str:
     """Return a TSV file; `header` holds the names of the columns, divided by spaces."""
-    lines = [header.split(), *([_entry(value) for value in row] for row in rows)]
-    return "".join("\t".join(line) + "\n" for line in lines)
+    return tsv.joined([header.split(), *([_entry(value) for value in row] for row in rows)])
 
 
 def _entry(value: object) -> str:
     if isinstance(value, float):  # NumPy's too
         return f"{value:.8g}" if math.isfinite(value) else ""
-    return " ".join(str(value).split())  # a tab in a name would begin another column
+    return tsv.cell(str(value))
 
 
 def spread_out(positions: list[float], gap: float) -> list[float]:

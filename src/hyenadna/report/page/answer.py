@@ -272,12 +272,14 @@ def _facts(ours: Judged) -> Iterator[Fact]:
         yield Fact(
             "Above training from scratch", f"{helped} of {len(paired)}", _note(paired, gains)
         )
-    known = [score for score in ours.scores if math.isfinite(ours.gain_on_published(score).value)]
-    published = [ours.gain_on_published(score) for score in known]
-    if published:
+    gained = [(score, ours.gain_on_published(score)) for score in ours.scores]
+    known = [(score, of) for score, of in gained if math.isfinite(of.value)]
+    if known:
+        published = [of for _, of in known]
         reached = sum(round(of.value, DECIMALS) >= 0 for of in published)
         label = f"Level with the published {REFERENCE} or above"
-        yield Fact(label, f"{reached} of {len(published)}", _note(known, published))
+        note = _note([score for score, _ in known], published)
+        yield Fact(label, f"{reached} of {len(published)}", note)
     if results.runs:
         seconds = math.fsum(run.info.seconds for run in results.runs if run.info.seconds > 0)
         note = formats.plural(len(results.runs), "run") + ", summed"

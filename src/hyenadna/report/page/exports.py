@@ -1,19 +1,20 @@
 """What the page shows as files of their own: its tables, and captions of those and of figures."""
 
 import base64
+import functools
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, is_dataclass
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Template
 
-from hyenadna.report import formats
+from hyenadna.report import formats, tsv
 from hyenadna.report.anchors import identifier
 from hyenadna.report.figures.drawing import Figure
+from hyenadna.report.page import templates
 from hyenadna.report.page.benchmark_pages import BenchmarkPage
 from hyenadna.report.page.layout import Content
 from hyenadna.report.page.sections import Section
@@ -112,7 +113,7 @@ def write_index(folder: Path, entries: list[Entry]) -> None:
         path = folder / f"{entry.file}.rst"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(as_rst(entry), encoding="utf-8")
-    index = "".join("\t".join(map(_line, row)) + "\n" for row in rows)
+    index = tsv.joined(map(tsv.cell, row) for row in rows)
     (folder / "index.tsv").write_text(index, encoding="utf-8")
 
 
@@ -129,20 +130,22 @@ def to_tsv(table: Table) -> str:
             for row in table.rows
         ),
     ]
-    return "".join("\t".join(line) + "\n" for line in lines)
+    return tsv.joined(lines)
 
 
 def as_page(entry: Entry, table: Table) -> str:
     """Return a page with one table on it, which Snakemake's report can show; TSV it cannot."""
-    source = resources.files("hyenadna.report.page").joinpath("table.html.j2").read_text("utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(source).render(
+    return _template().render(
         table=table,
         caption=entry.caption,
         tsv=base64.b64encode(to_tsv(table).encode()).decode(),
     )
+
+
+@functools.cache
+def _template() -> Template:
+    """Return that of a page with one table, compiled once for all."""
+    return templates.environment().get_template("table.html.j2")
 
 
 def as_rst(entry: Entry) -> str:
@@ -158,22 +161,18 @@ def as_rst(entry: Entry) -> str:
 
 def _titles(column: Column) -> list[str]:
     parts = ["sd", "n"] * column.spread + ["low", "high"] * column.interval
-    return [_line(column.title), *(_line(f"{column.title} {part}") for part in parts)]
+    return [tsv.cell(column.title), *(tsv.cell(f"{column.title} {part}") for part in parts)]
 
 
 def _values(column: Column, cell: Cell) -> list[str]:
     text = "" if cell.text == formats.NOTHING else cell.text
     spread = [_number(cell.sd), "" if cell.n is None else str(cell.n)] * column.spread
     interval = [_number(cell.low), _number(cell.high)] * column.interval
-    return [_line(text if cell.value is None else str(cell.value)), *spread, *interval]
+    return [tsv.cell(text if cell.value is None else str(cell.value)), *spread, *interval]
 
 
 def _number(value: float) -> str:
     return str(value) if math.isfinite(value) else ""
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())  # a tab in a name would begin another column
 
 
 def _placed(part: object, chapter: Chapter) -> Iterator[tuple[Chapter, Figure | Table]]:
@@ -207,4 +206,4 @@ def _titles_apart(entries: list[Entry]) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """Return a line that reStructuredText shows as it is, within a paragraph."""
-    return re.sub(r"([\\*`_|:@])", r"\\\1", _line(text))
+    return re.sub(r"([\\*`_|:@])", r"\\\1", tsv.cell(text))

@@ -12,10 +12,9 @@
   const plots = [];
   const known = new Map(); // plot: what was unpacked for it, and how a reader has changed it
 
-  const create = (name, properties = {}) => Object.assign(document.createElement(name), properties);
   const isAxis = (name) => /^[xy]axis\d*$/.test(name);
   function prepare(plot) {
-    if (!window.Plotly) document.head.append(create("script", { textContent: unpack(document.getElementById("plotly").textContent) }));
+    if (!window.Plotly) document.head.append(made("script", { textContent: unpack(document.getElementById("plotly").textContent) }));
     if (known.has(plot)) return;
     const packed = plot.parentElement.querySelector(".packed");
     const text = packed.type === "application/json" ? packed.textContent : unpack(packed.textContent);
@@ -84,9 +83,9 @@
   function linkRows(plot, of) {
     const rows = of.plot.data.flatMap((trace) => trace.customdata ?? []);
     if (!rows.length) return;
-    const list = create("p", { className: "rows", textContent: "In the table:" });
+    const list = made("p", { className: "rows", textContent: "In the table:" });
     for (const row of rows) {
-      const button = create("button", { type: "button", textContent: row.slice(row.indexOf("/") + 1) });
+      const button = made("button", { type: "button", textContent: row.slice(row.indexOf("/") + 1) });
       button.addEventListener("click", () => toRow(row));
       list.append(button);
     }
@@ -115,12 +114,6 @@
     }
   }
 
-  function save(content, name, type) {
-    const link = create("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
-    link.click();
-    URL.revokeObjectURL(link.href);
-  }
-
   // As on paper: its size, its colours, and with the legends in it; zoomed and without what is
   // hidden, as on the screen.
   async function drawing(plot) {
@@ -138,9 +131,9 @@
   }
 
   async function points({ text, width, height }) {
-    const image = create("img", { src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}` });
+    const image = made("img", { src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}` });
     await image.decode();
-    const canvas = create("canvas", { width: SHARP * width, height: SHARP * height });
+    const canvas = made("canvas", { width: SHARP * width, height: SHARP * height });
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     return new Promise((done) => canvas.toBlob(done));
   }

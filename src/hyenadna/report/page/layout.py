@@ -6,18 +6,16 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from hyenadna.report.figures.drawing import PALETTE, Figure
 from hyenadna.report.inputs.results import Problem, Results
-from hyenadna.report.page import crate
+from hyenadna.report.page import crate, templates
 from hyenadna.report.page.answer import Answer
 from hyenadna.report.page.benchmark_pages import BenchmarkPage
 from hyenadna.report.page.completeness import Missing
@@ -30,7 +28,7 @@ MANY = 24
 """Benchmarks; of more, what is folded away is packed, and search within the page passes it by."""
 
 SCRIPTS = ("unpack.js", "page.js", "fitting.js", "legends.js", "figures.js")
-"""In this order they see the page before it is printed."""
+"""In this order they see the page before it is printed, and each uses those before it."""
 
 THEME = "theme.js"
 """What runs before anything is painted."""
@@ -70,15 +68,9 @@ def lay_out(content: Content, trees: Mapping[str, Results], *, out: Path) -> str
         prefix = next(of for of in links if source.startswith(of))
         return quote((links[prefix] / source.removeprefix(prefix)).as_posix())
 
-    theme, library = _text(THEME), get_plotlyjs()
-    scripts = [_text(name) for name in SCRIPTS]
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=FunctionLoader(_text),
-    )
+    theme, library = templates.text(THEME), get_plotlyjs()
+    scripts = [templates.text(name) for name in SCRIPTS]
+    environment = templates.environment()
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.globals |= {
         "folded": Folded(packs=len(content.pages) > MANY),
@@ -90,7 +82,7 @@ def lay_out(content: Content, trees: Mapping[str, Results], *, out: Path) -> str
     return environment.get_template("page.html.j2").render(
         crate=crate.of(trees, title=content.answer.title, link=link),
         themes=_themes(),
-        style=Markup(_text("style.css")),
+        style=Markup(templates.text("style.css")),
         theme=Markup(theme),
         palette=PALETTE,
         plotly=packed(library),
@@ -122,7 +114,3 @@ def _themes() -> Markup:
     return Markup(
         f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
     )
-
-
-def _text(name: str) -> str:
-    return resources.files("hyenadna.report.page").joinpath(name).read_text(encoding="utf-8")

@@ -38,10 +38,10 @@ const legends = (() => {
   }
 
   function button(entry, hidden, toggle) {
-    const of = Object.assign(document.createElement("button"), { type: "button", title: "Show or hide" });
+    const of = made("button", { type: "button", title: "Show or hide" });
     of.dataset.group = entry.group;
     of.setAttribute("aria-pressed", String(!hidden.has(entry.group)));
-    of.append(sample(entry, (name) => `var(--${name})`), Object.assign(document.createElement("span"), { textContent: spoken(entry.name) }));
+    of.append(sample(entry, (name) => `var(--${name})`), made("span", { textContent: spoken(entry.name) }));
     of.addEventListener("click", () => {
       hidden[hidden.has(entry.group) ? "delete" : "add"](entry.group);
       toggle();
@@ -55,12 +55,12 @@ const legends = (() => {
     const focused = canvas.contains(document.activeElement) ? document.activeElement.dataset?.group : undefined;
     canvas.querySelectorAll(".legend").forEach((legend) => legend.remove());
     for (const legend of placed) {
-      const box = Object.assign(document.createElement("div"), { className: `legend at-${legend.side}` });
+      const box = made("div", { className: `legend at-${legend.side}` });
       const title = [legend.folded && placed.length > 1 ? legend.panel : "", legend.title].filter(Boolean).join(", ");
-      if (title) box.append(Object.assign(document.createElement("p"), { textContent: spoken(title) }));
-      const list = document.createElement("ul");
+      if (title) box.append(made("p", { textContent: spoken(title) }));
+      const list = made("ul");
       for (const entry of legend.entries) {
-        const item = document.createElement("li");
+        const item = made("li");
         item.append(button(entry, hidden, toggle));
         list.append(item);
       }

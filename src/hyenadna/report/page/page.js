@@ -82,9 +82,8 @@ function asTsv(table) {
   return lines.map((line) => line.join("\t") + "\n").join("");
 }
 
-function download(table) {
-  const file = new Blob([asTsv(table)], { type: "text/tab-separated-values" });
-  const link = made("a", { href: URL.createObjectURL(file), download: `${table.dataset.name}.tsv` });
+function save(content, name, type) {
+  const link = made("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
   link.click();
   URL.revokeObjectURL(link.href);
 }
@@ -180,7 +179,7 @@ function equip(table) {
   }
   actions.append(
     button("Copy", `Copy: ${title}`, () => copy(asTsv(table), said)),
-    button("Download TSV", `Download TSV: ${title}`, () => download(table)),
+    button("Download TSV", `Download TSV: ${title}`, () => save(asTsv(table), `${table.dataset.name}.tsv`, "text/tab-separated-values")),
   );
   scroll.after(actions);
 }

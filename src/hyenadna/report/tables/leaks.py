@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hyenadna.report import formats
 from hyenadna.report.formats import TITLES
@@ -137,8 +137,7 @@ def _highest(values: dict[str, float]) -> Cell:
     name = max(values, key=values.__getitem__, default=None)
     if name is None:
         return Cell(formats.NOTHING)
-    cell = number(values[name])
-    return Cell(cell.text, note=TITLES[name].lower(), value=cell.value)
+    return replace(number(values[name]), note=TITLES[name].lower())
 
 
 def _pair(score: Score, method: str) -> tuple[Cell, Cell]:

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hyenadna.report.inputs.results import Results, Run
 from hyenadna.report.scores import Score, Spread, headline_metric
@@ -66,13 +66,12 @@ def _row(of: Selected, scores: list[Score]) -> list[Cell]:
         None,
     )
     top, median = of.score(of.best), statistics.median(map(of.score, of.runs))
-    cell = number(top)
     return [
         Cell(of.benchmark, sources=tuple(run.metrics_file for run in of.runs)),
         Cell(of.model),
         Cell(of.metric),
         Cell(str(len(of.runs)), value=len(of.runs)),
-        Cell(cell.text, note=of.best.repeat, value=cell.value),
+        replace(number(top), note=of.best.repeat),
         number(median),
         difference(top - median),
         spread(honest.stages.get("finetune", Spread(())) if honest else Spread(())),

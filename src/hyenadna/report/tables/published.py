@@ -28,8 +28,8 @@ Ours = tuple[str, Callable[[str, str], Cell]]
 def beside(of: Published, family: str, selected_on: str) -> list[str]:
     """Return the protocols whose scores may stand beside ours: those that select on the same split.
 
-    Where no published scores of a family
-    were selected on validation data, those selected on test are all that there is.
+    Where no published scores of a family were selected on validation data, those selected on test
+    are all that there is.
     """
     protocols: dict[str, list[str]] = {}
     for (name, protocol), split in of.selected_on.items():
@@ -212,7 +212,7 @@ def _published(row: PublishedScore | None, *, sizes_differ: bool) -> Cell:
     notes.append(row.remarks.partition(";")[0] if row.is_summary else "")
     doubt = "?" if row.remarks.startswith(UNVERIFIED) else ""
     cell = number(row.value)
-    return Cell(cell.text + doubt, note=", ".join(filter(None, notes)), value=cell.value)
+    return replace(cell, text=cell.text + doubt, note=", ".join(filter(None, notes)))
 
 
 def _caption(rows: list[PublishedScore], *, has_ours: bool) -> str:
