@@ -108,7 +108,13 @@ def test_nothing_is_looked_up_on_the_web(monkeypatch, chain, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b">chr1\nACGT\n", CHAINS.encode()[:90], gzip.compress(CHAINS.encode())[:99]]
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b">chr1\nACGT\n", id="FASTA"),
+        pytest.param(CHAINS.encode()[:90], id="cut_short"),
+        pytest.param(gzip.compress(CHAINS.encode())[:99], id="compressed_and_cut_short"),
+    ],
 )
 def test_a_file_that_is_no_whole_chain_file_is_refused(tmp_path, content):
     path = tmp_path / "bad.chain.gz"

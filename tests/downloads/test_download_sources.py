@@ -31,7 +31,9 @@ def test_checksum_of_the_table_is_not_recorded_again(fetch: Fetch, server: FileS
     assert not RECORDED.exists()
 
 
-@pytest.mark.parametrize("changed", [OTHER, bytes([*CONTENT[:-1], CONTENT[-1] ^ 1])])
+@pytest.mark.parametrize(
+    "changed", [OTHER, bytes([*CONTENT[:-1], CONTENT[-1] ^ 1])], ids=["another", "one_bit"]
+)
 def test_file_that_changed_at_its_address_is_refused_in_one_line(
     fetch: Fetch, server: FileServer, changed: bytes
 ) -> None:
