@@ -56,6 +56,15 @@ class ConvClassifier(nn.Module):
         """Map right-padded ids (B, L) and their lengths (B,) to what the head gives, (B, C).
 
         Raises:
+            InputError: as for `represent`.
+        """
+        y: Tensor = self.head(self.represent(input_ids, lengths))
+        return y
+
+    def represent(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
+        """Map the same to what the head is given, (B, `d_inner`).
+
+        Raises:
             InputError: an input longer than the CNN was made for, or lengths that do not fit.
         """
         beyond = self.length - input_ids.shape[1]
@@ -66,7 +75,7 @@ class ConvClassifier(nn.Module):
             )
         ids = pad(mark_padding(input_ids, lengths), (0, beyond), value=PAD)
         convolved = self.convolutions(self.embedding(ids.long()).mT)  # (B, E, positions)
-        y: Tensor = self.head(self.dense(convolved.flatten(1)))
+        y: Tensor = self.dense(convolved.flatten(1))
         return y
 
     @classmethod

@@ -140,11 +140,14 @@ class SequenceClassifier(nn.Module):
 
     def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
         """Map right-padded ids (B, L) and their lengths (B,) to what the head gives, (B, C)."""
+        logits: Tensor = self.head(self.represent(input_ids, lengths))
+        return logits
+
+    def represent(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
+        """Map the same to what the head is given, (B, D)."""
         if self.model.config.bidirectional:
             input_ids = mark_padding(input_ids, lengths)
-        pooled = pool(self.model.hidden_states(input_ids), lengths, self.pooling)
-        logits: Tensor = self.head(pooled)
-        return logits
+        return pool(self.model.hidden_states(input_ids), lengths, self.pooling)
 
     @classmethod
     def from_pretrained(

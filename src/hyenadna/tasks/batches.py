@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from hyenadna.data.labelled import LabelledSet
 from hyenadna.errors import InputError
 from hyenadna.model.config import ModelConfig
-from hyenadna.model.heads import SequenceClassifier, pool
-from hyenadna.model.networks import NetworkConfig
+from hyenadna.model.networks import Classifier, NetworkConfig
 from hyenadna.tasks.base import Split
 from hyenadna.tokenizer import PAD, encode, reverse_complement_ids
 from hyenadna.training.precision import Precision
@@ -105,12 +104,12 @@ class BothStrands:
 
 
 class Features:
-    """What a frozen network makes of the examples, computed once for each strand in use."""
+    """What a network gives its head for the examples, computed once for each strand in use."""
 
     def __init__(
         self,
         examples: Examples,
-        network: SequenceClassifier,
+        network: Classifier,
         precision: Precision,
         *,
         forward_size: int,
@@ -118,31 +117,31 @@ class Features:
     ) -> None:
         self.lengths = examples.lengths
         self.labels = examples.items.labels
-        pooled = _Pooled(network)
+        body = _Body(network)
         strands = [False, True] if both_strands else [False]
         self.states = torch.stack(
             [
-                evaluate(pooled, examples, precision, forward_size=forward_size, reverse=strand)
+                evaluate(body, examples, precision, forward_size=forward_size, reverse=strand)
                 for strand in strands
             ]
         )  # (strands, N, D)
 
     def batch(self, rows: NDArray[np.int64], view: View) -> Batch:
-        """Return pooled states (B, D) of whole items and their labels."""
+        """Return states (B, D) of whole items and their labels."""
         strands = torch.from_numpy(view.flips.astype(np.int64))
         return self.states[strands, torch.from_numpy(rows)], torch.from_numpy(self.labels[rows])
 
 
-class _Pooled(nn.Module):
+class _Body(nn.Module):
     """A classifier without its head."""
 
-    def __init__(self, network: SequenceClassifier) -> None:
+    def __init__(self, network: Classifier) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
-        """Map ids (B, L) and lengths (B,) to pooled states (B, D)."""
-        return pool(self.network.model.hidden_states(input_ids), lengths, self.network.pooling)
+        """Map ids (B, L) and lengths (B,) to states (B, D)."""
+        return self.network.represent(input_ids, lengths)
 
 
 def settle_length(

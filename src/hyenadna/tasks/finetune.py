@@ -19,7 +19,6 @@ from hyenadna.model import checkpoint
 from hyenadna.model.backbone import HyenaDNA
 from hyenadna.model.config import ModelConfig
 from hyenadna.model.device import resolve_device
-from hyenadna.model.heads import SequenceClassifier
 from hyenadna.model.networks import Classifier, NetworkConfig, build_classifier
 from hyenadna.tasks.base import Benchmark, Split
 from hyenadna.tasks.batches import (
@@ -36,6 +35,7 @@ from hyenadna.tasks.leaks import find_leaks
 from hyenadna.tasks.metrics import score
 from hyenadna.tasks.objective import Objective, spread
 from hyenadna.tasks.outcome import log_scores, predicted, write_outcome
+from hyenadna.tasks.probe import fit_head, states_of
 from hyenadna.tasks.splits import checksums, load_splits, weight_checksums
 from hyenadna.training.loop import Batch, Course, fit
 from hyenadna.training.plan import Plan
@@ -166,6 +166,12 @@ def _train(
     torch.manual_seed(seed)
     classifier = _classifier(network, train, recipe, longest).to(run.device)
     trainee = _trainee(splits, classifier, recipe, longest)
+    # The weights of a run that goes on are in its checkpoint.
+    if recipe.probe_penalty and run.resumed is None:
+        known = trainee.sources["train"]
+        if not isinstance(known, Features):
+            known = states_of(classifier, train, recipe, longest=longest, seed=seed)
+        fit_head(classifier.head, known, trainee.objective, penalty=recipe.probe_penalty)
     per_epoch = steps_per_epoch(trainee.sources["train"], recipe)
     course = Course(
         batches=partial(training_batches, trainee.sources["train"], recipe, seed),
@@ -242,7 +248,6 @@ def _trainee(
         sources["train"] = BothStrands(examples["train"])
     if recipe.train_backbone:
         return _Trainee(classifier, sources, precision, recipe, objective)
-    assert isinstance(classifier, SequenceClassifier)  # as pretrained networks are
     for name, of in examples.items():
         drawn = name == "train" and recipe.flip_strand > 0
         sources[name] = Features(

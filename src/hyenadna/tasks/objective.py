@@ -47,7 +47,7 @@ class Objective:
 
     def __call__(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | float]:
         """Return the sum of the loss terms of outputs (N, C), and of their weights."""
-        weights = None if self.weights is None else self.weights.to(outputs.device)
+        weights = None if self.weights is None else self.weights.to(outputs)
         if self.kind == "single":
             total = cross_entropy(outputs, labels, weight=weights, reduction="sum")
             return total, labels.numel() if weights is None else weights[labels].sum()

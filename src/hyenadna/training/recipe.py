@@ -141,7 +141,7 @@ class LengthEpochs(Settings):
     """A part of fine-tuning at one length."""
 
     length: PositiveInt
-    """Nucleotides that are left of longer examples, about their middle."""
+    """Nucleotides that are left of longer examples, at a place drawn anew for each epoch."""
     epochs: PositiveInt
     """Passes over the training examples at this length."""
 
@@ -155,6 +155,9 @@ class FinetuneRecipe(Recipe):
     """How the states of a sequence become one vector."""
     train_backbone: bool = True
     """Whether the network learns too; false trains the head alone (a probe)."""
+    probe_penalty: Annotated[float, Field(gt=0)] | None = None
+    """The head starts from a linear model of the untrained network's states with this L2 penalty
+    (linear probing, then fine-tuning: arXiv:2202.10054); from random weights if not given."""
     embed_dropout: Probability | None = None
     """Dropout of the embeddings; that of the model if not given."""
     resid_dropout: Probability | None = None
