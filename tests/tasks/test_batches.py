@@ -175,8 +175,14 @@ def test_a_long_item_is_cut_to_its_middle(items):
         assert middle == sequence[spare // 2 : spare // 2 + 8]
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_features_give_the_head_what_the_whole_network_would(items, network, fp32, reverse):
+def test_features_give_the_head_what_the_whole_network_would(
+    items, tiny_model, fp32, reverse, bidirectional
+):
+    torch.manual_seed(0)
+    model = HyenaDNA(tiny_model.replace(bidirectional=bidirectional))
+    network = SequenceClassifier(model, 2).eval()
     examples = Examples(items, longest=64)
     features = Features(examples, network, fp32, forward_size=20, both_strands=True)
     whole, head = (

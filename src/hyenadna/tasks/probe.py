@@ -38,6 +38,7 @@ def states_of(
         seed: fixes the draw.
     """
     rows = np.random.default_rng(seed).permutation(len(train))[:MOST_ITEMS]
+    _log.info("states of %d of %d train items, for the head to start from", len(rows), len(train))
     return Features(
         Examples(train.take(rows), longest=longest),
         classifier,
@@ -71,7 +72,7 @@ def fit_head(head: Head, features: Features, objective: Objective, *, penalty: f
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     loss = _minimise(probe, (states - mean) * scale, labels, objective, penalty)
-    _log.info("head fitted to the states of %d items: loss %.4f", len(features.labels), loss)
+    _log.info("head fitted to %d states: loss %.4f", len(states), loss)
     with torch.no_grad():
         weight = layer.weight * scale
         head.output_transform.weight.copy_(weight)
